@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// What carries operations to the kernel and back: the seam between fibers and a system.
+///
+/// A backend never calls its user. It is given operations and returns them; who waits for
+/// an operation, and what happens then, is none of its business.
+
+#include <cstdint>
+#include <memory>
+
+#include <motet/time.hpp>
+
+#include "backend/operation.hpp"
+
+namespace motet {
+
+/// Same thread only, except `wake`.
+class backend {
+ public:
+  backend() = default;
+  backend(const backend&) = delete;
+  backend& operator=(const backend&) = delete;
+  virtual ~backend() = default;
+
+  /// Starts `op`, at the latest when `poll` is called. What cannot be started comes back
+  /// from `poll` as failed, so that callers have a single path.
+  virtual void submit(operation& op) noexcept = 0;
+
+  /// Asks `op`, which is in flight, to end early. It comes back from `poll` all the same:
+  /// with -ECANCELED and no effect, or with its own result if that was first. Asking twice
+  /// does no harm.
+  virtual void cancel(operation& op) noexcept = 0;
+
+  /// Waits until some operation is complete, `wake` is called, or `until` has come;
+  /// `time_point::min()` does not wait. May return early with nothing.
+  /// @returns the completed operations, oldest first; they are the caller's again.
+  [[nodiscard]] virtual operation* poll(time_point until) noexcept = 0;
+
+  /// Makes the `poll` under way, or else the next one, return at once. Safe on any thread
+  /// and in signal handlers.
+  virtual void wake() noexcept = 0;
+
+  /// Answers what needs no waiting.
+  /// @returns >= 0, or -errno.
+  [[nodiscard]] virtual std::int32_t answer(const call& question) noexcept = 0;
+
+  /// The time that `poll` waits by.
+  [[nodiscard]] virtual time_point now() const noexcept = 0;
+
+  /// Whether `now` only moves when `poll` or `advance` says so.
+  [[nodiscard]] virtual bool simulated() const noexcept { return false; }
+
+  /// Lets simulated time pass. A backend on real time cannot.
+  virtual void advance(duration) noexcept {}
+
+  /// How many operations are out: submitted, and not yet returned by `poll`.
+  [[nodiscard]] virtual std::size_t in_flight() const noexcept = 0;
+
+  [[nodiscard]] virtual const char* name() const noexcept = 0;
+};
+
+}  // namespace motet

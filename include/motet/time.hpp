@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Time as fibers see it.
+///
+/// All deadlines are points on one monotonic clock. Under `testing::run` that clock is
+/// virtual: it stands still while fibers run and jumps when all of them are parked.
+
+#include <chrono>
+#include <concepts>
+
+namespace motet {
+
+// `using namespace motet` brings `5s` and `100ms` along.
+using namespace std::chrono_literals;
+
+/// The clock of the scheduler that runs on this thread. Elsewhere: the monotonic clock of
+/// the machine. Never goes back. Any thread.
+struct clock {
+  using duration = std::chrono::nanoseconds;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<clock>;
+  static constexpr bool is_steady = true;
+
+  /// The time now. Never parks.
+  [[nodiscard]] static time_point now() noexcept;
+};
+
+using duration = clock::duration;
+using time_point = clock::time_point;
+
+namespace detail {
+
+/// `start + span`, staying at the end of time instead of overflowing.
+constexpr time_point add_saturated(time_point start, duration span) noexcept {
+  if (span >= time_point::max() - start) return time_point::max();
+  return start + span;
+}
+
+/// Any duration as ours. `hours::max()` and its like become `duration::max()`.
+template <class Rep, class Period>
+constexpr duration saturate(std::chrono::duration<Rep, Period> span) noexcept {
+  using wide = std::chrono::duration<long double, duration::period>;
+  const wide exact = span;
+  if (exact >= wide(duration::max())) return duration::max();
+  if (exact <= wide(duration::min())) return duration::min();
+  return std::chrono::duration_cast<duration>(span);
+}
+
+void sleep_for(duration span);
+
+}  // namespace detail
+
+/// Parks for at least `span`. Not positive: looks for cancellation and returns.
+/// Cancellation point.
+template <class Rep, class Period>
+void sleep(std::chrono::duration<Rep, Period> span) {
+  detail::sleep_for(detail::saturate(span));
+}
+
+/// Write `sleep(1s)`: a bare number would silently mean seconds of POSIX `sleep`, which
+/// stops the whole thread.
+template <std::integral T>
+void sleep(T) = delete;
+
+/// Parks until `when` has come. Cancellation point.
+void sleep_until(time_point when);
+
+}  // namespace motet
