@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// A backend without a kernel: a network in memory, and a clock that jumps.
+///
+/// This is the backend to read first. It does all that the seam asks for and nothing else:
+/// operations go into the network, come out finished, and `poll` hands them back. When
+/// nothing is finished, waiting costs nothing: the clock is put to where it would be
+/// afterwards. It also is what tests run on, so that they neither sleep nor vary.
+
+#include "backend/backend.hpp"
+#include "backend/sim/sim_network.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+
+namespace motet {
+
+/// Same thread only, except `wake`. Time starts at 0 and moves in `poll` and `advance`.
+class sim_backend final : public backend {
+ public:
+  void submit(operation& op) noexcept override;
+  void cancel(operation& op) noexcept override;
+  /// Never really waits. Asked to wait for ever with nothing left to happen, it returns
+  /// nothing and lets no time pass: that is how a deadlock looks.
+  [[nodiscard]] operation* poll(time_point until) noexcept override;
+  void wake() noexcept override;
+  [[nodiscard]] std::int32_t answer(const call& question) noexcept override;
+
+  [[nodiscard]] time_point now() const noexcept override { return now_; }
+  [[nodiscard]] bool simulated() const noexcept override { return true; }
+  void advance(duration passing) noexcept override;
+  [[nodiscard]] std::size_t in_flight() const noexcept override { return in_flight_; }
+  [[nodiscard]] const char* name() const noexcept override { return "sim"; }
+
+  /// How many simulated sockets have not been closed.
+  [[nodiscard]] std::size_t open_descriptors() const noexcept {
+    return network_.open_descriptors();
+  }
+
+ private:
+  sim_network network_;
+  time_point now_{};
+  std::size_t in_flight_ = 0;
+  std::atomic<bool> woken_ = false;
+};
+
+[[nodiscard]] std::unique_ptr<backend> make_sim_backend();
+
+}  // namespace motet

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "backend/sim/sim_address.hpp"
+#include "backend/sim/sim_network.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <variant>
+
+namespace motet {
+
+std::int32_t sim_network::answer(const call& question) {
+  const std::int32_t result =
+      std::visit([this](const auto& ask) { return answer_one(ask); }, question);
+  settle();
+  return result;
+}
+
+std::int32_t sim_network::answer_one(const open_stream_call& ask) {
+  if (ask.family != AF_INET && ask.family != AF_INET6) return -EAFNOSUPPORT;
+  return make_socket(ask.family).fd;
+}
+
+std::int32_t sim_network::answer_one(const open_listener_call& ask) {
+  sim_address wanted;
+  if (const int failed = read_address(ask.address, ask.length, wanted)) return failed;
+  if (port_of(wanted) == 0) set_port(wanted, unused_port());
+  if (taken(wanted, ask.reuse_port)) return -EADDRINUSE;
+  sim_socket& made = make_socket(wanted.bytes.ss_family);
+  made.is = sim_socket::role::listening;
+  made.local = wanted;
+  made.limit = static_cast<std::size_t>(std::max(ask.backlog, 0));
+  made.shares_port = ask.reuse_port;
+  listeners_.push_back(made.fd);
+  return made.fd;
+}
+
+std::int32_t sim_network::answer_one(const shut_down_call& ask) {
+  sim_socket* const at = find_open(ask.fd);
+  if (at == nullptr) return -EBADF;
+  const bool receiving = ask.how == SHUT_RD || ask.how == SHUT_RDWR;
+  const bool sending = ask.how == SHUT_WR || ask.how == SHUT_RDWR;
+  if (!receiving && !sending) return -EINVAL;
+  touch(at->fd);
+  if (at->is == sim_socket::role::listening) {
+    if (receiving) stop_listening(*at);
+    return 0;
+  }
+  if (at->is == sim_socket::role::fresh || at->broken) return -ENOTCONN;
+  if (receiving) at->deaf = true;
+  if (sending) at->sent_all = true;
+  sim_socket* const peer = find(at->peer);
+  if (sending && peer != nullptr) {
+    peer->heard_all = true;
+    touch(peer->fd);
+  }
+  return 0;
+}
+
+std::int32_t sim_network::answer_one(const close_call& ask) {
+  sim_socket* const at = find_open(ask.fd);
+  if (at == nullptr) return -EBADF;
+  at->open = false;
+  touch(at->fd);
+  return 0;
+}
+
+std::int32_t sim_network::answer_one(const socket_name_call& ask) {
+  sim_socket* const at = find_open(ask.fd);
+  if (at == nullptr) return -EBADF;
+  const bool peer = ask.side == endpoint_side::peer;
+  if (peer && (at->is != sim_socket::role::connected || at->broken)) return -ENOTCONN;
+  const sim_address& name = peer ? at->remote : at->local;
+  *ask.address = name.bytes;
+  return static_cast<std::int32_t>(name.length);
+}
+
+sim_socket& sim_network::make_socket(int family) {
+  // Numbers are never used twice: a stale one is no stranger's socket, but -EBADF.
+  const int fd = next_fd_++;
+  sim_socket& made = sockets_[fd];
+  made.fd = fd;
+  made.local = no_address(family);
+  return made;
+}
+
+sim_socket* sim_network::find(int fd) {
+  const auto found = sockets_.find(fd);
+  return found == sockets_.end() ? nullptr : &found->second;
+}
+
+sim_socket* sim_network::find_open(int fd) {
+  sim_socket* const found = find(fd);
+  return found != nullptr && found->open ? found : nullptr;
+}
+
+/// Of those that share a port, the one with the fewest connections waiting.
+sim_socket* sim_network::find_listener(const sim_address& called) {
+  sim_socket* best = nullptr;
+  for (const int fd : listeners_) {
+    sim_socket& listener = sockets_.at(fd);
+    if (!hears(listener.local, called)) continue;
+    if (best == nullptr || listener.backlog.size() < best->backlog.size())
+      best = &listener;
+  }
+  return best;
+}
+
+bool sim_network::taken(const sim_address& wanted, bool shares_port) {
+  return std::any_of(listeners_.begin(), listeners_.end(), [&](int fd) {
+    const sim_socket& other = sockets_.at(fd);
+    const bool clash = hears(other.local, wanted) || hears(wanted, other.local);
+    return clash && !(shares_port && other.shares_port);
+  });
+}
+
+std::uint16_t sim_network::unused_port() {
+  sim_address any = no_address(AF_INET6);
+  do {
+    set_port(any, next_port_);
+    next_port_ =
+        next_port_ == 60'999 ? 32'768 : static_cast<std::uint16_t>(next_port_ + 1);
+  } while (taken(any, false));
+  return port_of(any);
+}
+
+std::size_t sim_network::open_descriptors() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(sockets_.begin(), sockets_.end(),
+                    [](const auto& entry) { return entry.second.open; }));
+}
+
+}  // namespace motet
