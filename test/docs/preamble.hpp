@@ -5,6 +5,8 @@
 /// What a fragment of code in the docs may use without saying where it comes from.
 /// Declared only: fragments are compiled, not run.
 
+#include <motet/motet.hpp>
+
 #include <cstdio>
 #include <optional>
 #include <span>
@@ -12,8 +14,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <motet/motet.hpp>
 
 using namespace motet;
 using namespace std::literals;
