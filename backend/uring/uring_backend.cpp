@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT
+#include "backend/uring/uring_backend.hpp"
+
+#include "backend/posix/calls.hpp"
+#include "backend/uring/fatal.hpp"
+#include "backend/uring/prepare.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace motet {
+namespace {
+
+constexpr std::uint32_t no_slot = ~std::uint32_t{0};
+
+/// Completions taken per `poll`, so that a flood does not keep fibers from running.
+constexpr unsigned most_per_pass = 1024;
+
+/// With deferred work the kernel only posts completions when entered, and its flag that
+/// says so is a hint.
+constexpr unsigned polls_between_entries = 16;
+
+constexpr std::uint8_t most_tries = 128;
+constexpr int most_cancels = 24;
+
+int make_eventfd() {
+  // Blocking on purpose: older kernels fail reads of a non-blocking one with -EAGAIN
+  // instead of parking them.
+  const int fd = ::eventfd(0, EFD_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::system_category(), "eventfd");
+  return fd;
+}
+
+/// The kernel's own codes for "interrupted, start again", which should not reach users,
+/// and do.
+bool interrupted(std::int32_t result) noexcept {
+  return result == -EINTR || (result <= -512 && result >= -516);
+}
+
+/// No result, but a reason to try again.
+bool premature(std::int32_t result) noexcept {
+  return interrupted(result) || result == -EAGAIN || result == -EINPROGRESS;
+}
+
+/// What an operation that was asked to end came back with, in the words of the seam.
+std::int32_t result_after_cancel(std::int32_t result) noexcept {
+  return premature(result) ? -ECANCELED : result;
+}
+
+void check(int entered) noexcept {
+  if (entered >= 0) return;
+  switch (-entered) {
+    case EINTR:
+    case EAGAIN:
+    case EBUSY:
+    case ETIME:
+      return;
+    case EEXIST:
+      fatal("used on a thread that did not make it, or after fork", EEXIST);
+    case EBADR:
+      fatal("out of memory, the kernel has lost a completion", EBADR);
+    default:
+      fatal("io_uring_enter", -entered);
+  }
+}
+
+duration delay_of(int tries) noexcept {
+  return std::min<duration>(1ms * (1 << std::min(tries, 7)), 100ms);
+}
+
+}  // namespace
+
+uring_backend::uring_backend(const uring_options& options)
+    : ring_(options), wake_fd_(make_eventfd()) {}
+
+uring_backend::~uring_backend() {
+  if (in_flight() != 0) fatal("destroyed with operations in flight");
+  // The ring's end is asynchronous: the read must be over before its buffer goes.
+  wake();
+  while (wake_read_armed_) {
+    check(ring_.submit_and_wait(nullptr));
+    reap();
+  }
+  ::close(wake_fd_);
+}
+
+void uring_backend::submit(operation& op) noexcept {
+  op.result = 0;  // Counts the bytes that have moved.
+  slots_.take(op).partial = bytes_to_move(op.what) != 0;
+  start(op.slot);
+}
+
+void uring_backend::start(std::uint32_t index) noexcept {
+  io_uring_sqe& sqe = entry();
+  const slot_table::slot& slot = slots_[index];
+  if (slot.awaits_readiness) {
+    prepare_readiness(*slot.op, sqe);
+  } else {
+    prepare(*slot.op, sqe);
+  }
+  sqe.user_data = ticket{ticket::kind::operation, index, slot.generation}.to_user_data();
+}
+
+void uring_backend::start_again(std::uint32_t index) noexcept {
+  const slot_table::slot& slot = slots_[index];
+  if (!slot.cancelled) return start(index);
+  finish(index, slot.op->result > 0 ? slot.op->result : -ECANCELED);
+}
+
+void uring_backend::cancel(operation& op) noexcept {
+  if (op.slot == no_slot) return;
+  slot_table::slot& slot = slots_[op.slot];
+  if (slot.cancelled) return;
+  slot.cancelled = true;
+  slot.tries = 0;
+  send_cancel(op.slot, slot.generation);
+}
+
+void uring_backend::send_cancel(std::uint32_t index, std::uint32_t generation) noexcept {
+  const ticket target{ticket::kind::operation, index, generation};
+  io_uring_sqe& sqe = entry();
+  io_uring_prep_cancel64(&sqe, target.to_user_data(), 0);
+  // Only a cancel that fails has something to tell.
+  sqe.flags |= IOSQE_CQE_SKIP_SUCCESS;
+  sqe.user_data = ticket{ticket::kind::cancel, index, generation}.to_user_data();
+}
+
+io_uring_sqe& uring_backend::entry() noexcept {
+  for (;;) {
+    if (io_uring_sqe* const free = ring_.next_entry()) [[likely]]
+      return *free;
+    flush();
+  }
+}
+
+/// Hands over every entry. May reap: what completes waits for the next `poll`.
+void uring_backend::flush() noexcept {
+  while (ring_.unsubmitted() != 0) {
+    const int entered = ring_.submit();
+    check(entered);
+    if (entered >= 0 || entered == -EINTR) continue;
+    // The kernel is short of memory, or of room for completions: give it both.
+    check(ring_.submit_and_collect());
+    reap();
+    if (entered == -EAGAIN) ::sched_yield();
+  }
+}
+
+operation* uring_backend::poll(time_point until) noexcept {
+  send_leftovers();
+  const bool something = first_done_ != nullptr || ring_.completions_ready() != 0;
+  if (something || until == time_point::min()) {
+    enter_without_waiting();
+  } else {
+    enter_and_wait(until);
+  }
+  reap();
+  done_ = 0;
+  last_done_ = &first_done_;
+  return std::exchange(first_done_, nullptr);
+}
+
+void uring_backend::enter_without_waiting() noexcept {
+  const bool needed = ring_.unsubmitted() != 0 || ring_.kernel_has_more();
+  if (!needed && ++idle_polls_ < polls_between_entries) return;
+  idle_polls_ = 0;
+  check(ring_.submit_and_collect());
+}
+
+void uring_backend::enter_and_wait(time_point until) noexcept {
+  idle_polls_ = 0;
+  for (const late_cancel& late : late_cancels_)
+    until = std::min(until, late.due);
+  if (until == time_point::max()) return check(ring_.submit_and_wait(nullptr));
+  const duration left = until - now();
+  if (left <= duration::zero()) return check(ring_.submit_and_collect());
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+  const __kernel_timespec limit{seconds.count(), (left - seconds).count()};
+  check(ring_.submit_and_wait(&limit));
+}
+
+/// Everything that completions have left to do. It is not done while reaping, where the
+/// queue must not be flushed.
+void uring_backend::send_leftovers() noexcept {
+  if (!wake_read_armed_) [[unlikely]] {
+    io_uring_sqe& sqe = entry();
+    io_uring_prep_read(&sqe, wake_fd_, &wake_count_, sizeof wake_count_, 0);
+    sqe.user_data = ticket{ticket::kind::wake}.to_user_data();
+    wake_read_armed_ = true;
+  }
+  if (!to_start_again_.empty()) [[unlikely]] {
+    for (const std::uint32_t index : std::exchange(to_start_again_, {}))
+      start_again(index);
+  }
+  if (!late_cancels_.empty()) [[unlikely]]
+    send_late_cancels(now());
+}
+
+void uring_backend::send_late_cancels(time_point today) noexcept {
+  for (const late_cancel& late : std::exchange(late_cancels_, {})) {
+    if (slots_.find(late.slot, late.generation) == nullptr) continue;
+    if (late.due > today) {
+      late_cancels_.push_back(late);
+    } else {
+      send_cancel(late.slot, late.generation);
+    }
+  }
+}
+
+void uring_backend::reap() noexcept {
+  // A snapshot: without deferred work, the kernel adds completions while we look.
+  const unsigned count = std::min(ring_.completions_ready(), most_per_pass);
+  for (unsigned i = 0; i < count; ++i)
+    settle(ring_.completion(i));
+  if (count != 0) ring_.release_completions(count);
+}
+
+void uring_backend::settle(const io_uring_cqe& completion) noexcept {
+  const ticket of = ticket::from_user_data(completion.user_data);
+  switch (of.what) {
+    case ticket::kind::operation:
+      return settle_operation(of, completion.res);
+    case ticket::kind::cancel:
+      return settle_cancel(of, completion.res);
+    case ticket::kind::wake:
+      wake_read_armed_ = false;
+      // Not a store: what was done before a `wake` that found this set is visible after.
+      woken_.exchange(false);
+      return;
+  }
+  fatal("a completion of nothing that was submitted");
+}
+
+void uring_backend::settle_operation(const ticket& of, std::int32_t result) noexcept {
+  slot_table::slot* const slot = slots_.find(of.slot, of.generation);
+  if (slot == nullptr) fatal("a second completion of one operation");
+  const bool plain = result >= 0 && !slot->partial && !slot->awaits_readiness;
+  if (!plain && continues(of.slot, result)) return;
+  finish(of.slot, result);
+}
+
+void uring_backend::finish(std::uint32_t index, std::int32_t result) noexcept {
+  operation& op = *slots_[index].op;
+  slots_.release(index);
+  ++done_;
+  op.result = result;
+  op.slot = no_slot;
+  op.next = nullptr;
+  *last_done_ = &op;
+  last_done_ = &op.next;
+}
+
+/// Whether the operation goes on after `result`, which otherwise becomes its final one.
+bool uring_backend::continues(std::uint32_t index, std::int32_t& result) noexcept {
+  slot_table::slot& slot = slots_[index];
+  operation& op = *slot.op;
+  if (slot.cancelled && result < 0) {
+    result = op.result > 0 ? op.result : result_after_cancel(result);
+    return false;
+  }
+  if (slot.awaits_readiness) return continues_after_readiness(index, result);
+  if (premature(result) && try_again(index, result)) return true;
+  if (!slot.partial) return false;
+  const bool moved = result > 0;
+  if (moved) op.result += result;
+  if (op.result > 0) result = op.result;
+  const bool short_of = static_cast<std::size_t>(op.result) < bytes_to_move(op.what);
+  // The kernel may stop half-way. What stopped it shows when the rest is asked for.
+  if (!moved || !short_of || slot.cancelled) return false;
+  to_start_again_.push_back(index);
+  return true;
+}
+
+bool uring_backend::continues_after_readiness(std::uint32_t index,
+                                              std::int32_t& result) noexcept {
+  slot_table::slot& slot = slots_[index];
+  slot.awaits_readiness = false;
+  if (result < 0) return false;
+  if (slot.cancelled) {
+    result = slot.op->result > 0 ? slot.op->result : -ECANCELED;
+    return false;
+  }
+  if (const auto* ask = std::get_if<connect_request>(&slot.op->what)) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    ::getsockopt(ask->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    result = -error;
+    return false;
+  }
+  to_start_again_.push_back(index);
+  return true;
+}
+
+/// Starts the operation again, unless that seems to lead nowhere.
+bool uring_backend::try_again(std::uint32_t index, std::int32_t why) noexcept {
+  slot_table::slot& slot = slots_[index];
+  const bool connecting = std::holds_alternative<connect_request>(slot.op->what);
+  // A Unix socket that is told so has not begun to connect, and never looks ready.
+  if (connecting && why == -EAGAIN) return false;
+  if (++slot.tries > most_tries) return false;
+  // Usually the kernel parks what cannot be done at once. Some refuse when the descriptor
+  // is non-blocking, and have to be asked when it is ready. To connect never starts twice.
+  slot.awaits_readiness = connecting || !interrupted(why);
+  to_start_again_.push_back(index);
+  return true;
+}
+
+/// The result of a cancel is advice: the operation's own completion decides. But one that
+/// was between two queues has not been found, and would wait for ever.
+void uring_backend::settle_cancel(const ticket& of, std::int32_t result) noexcept {
+  if (result != -ENOENT && result != -EALREADY) return;
+  slot_table::slot* const slot = slots_.find(of.slot, of.generation);
+  if (slot == nullptr || slot->tries == most_cancels) return;
+  const time_point due = now() + delay_of(slot->tries++);
+  late_cancels_.push_back({due, of.slot, of.generation});
+}
+
+void uring_backend::wake() noexcept {
+  // One write is enough until it has been seen.
+  if (woken_.exchange(true)) return;
+  const int saved = errno;
+  const std::uint64_t one = 1;
+  while (::write(wake_fd_, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+  errno = saved;
+}
+
+std::int32_t uring_backend::answer(const call& question) noexcept {
+  if (const auto* ask = std::get_if<close_call>(&question)) {
+    if (!to_start_again_.empty()) send_leftovers();
+    // An entry names a number. Left behind, it would mean the number's next user.
+    if (ring_.holds_entry_for(ask->fd)) flush();
+  }
+  return answer_by_system_call(question);
+}
+
+time_point uring_backend::now() const noexcept {
+  return time_point(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+std::unique_ptr<backend> make_uring_backend(const uring_options& options) {
+  return std::make_unique<uring_backend>(options);
+}
+
+}  // namespace motet

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Operations over io_uring.
+///
+/// `submit` only writes entries; one system call per `poll` both hands them over and waits.
+/// An operation is over when its own completion has come, whatever a cancel was told.
+
+#include "backend/backend.hpp"
+#include "backend/uring/ring.hpp"
+#include "backend/uring/slot_table.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace motet {
+
+using uring_options = ring_options;
+
+/// Same thread only, the one that made it; except `wake`. To be destroyed with nothing in
+/// flight: the kernel may still write into what an operation names.
+class uring_backend final : public backend {
+ public:
+  /// Throws `std::system_error` that says what was refused.
+  explicit uring_backend(const uring_options& options);
+  ~uring_backend() override;
+
+  void submit(operation& op) noexcept override;
+  void cancel(operation& op) noexcept override;
+  [[nodiscard]] operation* poll(time_point until) noexcept override;
+  void wake() noexcept override;
+  [[nodiscard]] std::int32_t answer(const call& question) noexcept override;
+  [[nodiscard]] time_point now() const noexcept override;
+  [[nodiscard]] std::size_t in_flight() const noexcept override {
+    return slots_.in_use() + done_;
+  }
+  [[nodiscard]] const char* name() const noexcept override { return "uring"; }
+
+ private:
+  /// A cancel that has not found its operation, to be sent again.
+  struct late_cancel {
+    time_point due;
+    std::uint32_t slot;
+    std::uint32_t generation;
+  };
+
+  void start(std::uint32_t index) noexcept;
+  void start_again(std::uint32_t index) noexcept;
+  void finish(std::uint32_t index, std::int32_t result) noexcept;
+  void send_cancel(std::uint32_t index, std::uint32_t generation) noexcept;
+  io_uring_sqe& entry() noexcept;
+  void flush() noexcept;
+
+  void send_leftovers() noexcept;
+  void send_late_cancels(time_point today) noexcept;
+  void enter_without_waiting() noexcept;
+  void enter_and_wait(time_point until) noexcept;
+
+  void reap() noexcept;
+  void settle(const io_uring_cqe& completion) noexcept;
+  void settle_operation(const ticket& of, std::int32_t result) noexcept;
+  void settle_cancel(const ticket& of, std::int32_t result) noexcept;
+  bool continues(std::uint32_t index, std::int32_t& result) noexcept;
+  bool continues_after_readiness(std::uint32_t index, std::int32_t& result) noexcept;
+  bool try_again(std::uint32_t index, std::int32_t why) noexcept;
+
+  ring ring_;
+  slot_table slots_;
+  operation* first_done_ = nullptr;
+  operation** last_done_ = &first_done_;
+  std::size_t done_ = 0;
+  unsigned idle_polls_ = 0;  ///< Since the kernel was last entered.
+
+  std::vector<std::uint32_t> to_start_again_;
+  std::vector<late_cancel> late_cancels_;
+
+  int wake_fd_;
+  bool wake_read_armed_ = false;
+  std::uint64_t wake_count_ = 0;  ///< The kernel writes here.
+  std::atomic<bool> woken_ = false;
+};
+
+[[nodiscard]] std::unique_ptr<backend> make_uring_backend(
+    const uring_options& options = {});
+
+}  // namespace motet
