@@ -77,6 +77,13 @@ trial_result run_trial(const benchmark& b) {
   return result;
 }
 
+/// A target as it was written.
+std::string plain(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g", value);
+  return text.data();
+}
+
 std::string number(double value) {
   std::array<char, 32> text{};
   const char* form = value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.0f";
@@ -101,7 +108,7 @@ void print_row(const row& r, const std::vector<double>& values,
   const bool limited = !limits.empty() && !std::isnan(limits.front());
   const std::string limit = limited ? r.limit + ": " + spread(limits) : "–";
   const bool aimed = !std::isnan(r.target);
-  const std::string target = aimed ? "≤ " + number(r.target) : "–";
+  const std::string target = aimed ? "≤ " + plain(r.target) : "–";
   const char* verdict = !aimed ? "–" : median(values) <= r.target ? "yes" : "no";
   std::printf("| %s | %s | %s | %s | %s | %s |\n", r.what.c_str(), spread(values).c_str(),
               r.unit.c_str(), limit.c_str(), target.c_str(), verdict);
