@@ -17,7 +17,7 @@ constexpr std::size_t trimmed_at_once = 256;
 /// Stacks moved from the reserve at once, so that the lock is rarely taken.
 constexpr std::size_t moved_at_once = 64;
 /// Keeps sums and products of sizes far from overflow; no system maps a stack that large.
-constexpr std::size_t largest_stack = std::size_t{1} << 46U;
+constexpr std::size_t largest_stack = std::size_t{1} << 50U;
 
 }  // namespace
 

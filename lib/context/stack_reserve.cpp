@@ -28,6 +28,9 @@ constexpr std::size_t most_stacks_per_chunk = 65'536;
 /// Stacks in the reserve that keep their memory, of each size.
 constexpr std::size_t kept_by_reserve = 256;
 
+/// What every kernel refuses.
+constexpr int nonsense_advice = 0x7fff;
+
 /// A chunk, as a signal handler may read it: written once, before `chunk_count` counts
 /// it.
 struct chunk {
@@ -206,7 +209,9 @@ void stack_reserve::map_chunk(stack_class& of) {
 }
 
 void stack_reserve::guard(const stack_class& of, std::byte* low) {
-  if (method.load(std::memory_order_relaxed) == guard_method::install) {
+  // An emulator that says yes to every advice has not made a guard.
+  static const bool believable = madvise(low, guard_size(), nonsense_advice) != 0;
+  if (believable && method.load(std::memory_order_relaxed) == guard_method::install) {
     if (madvise(low, guard_size(), MADV_GUARD_INSTALL) == 0) return;
     if (errno != EINVAL) {
       fail(errno, "cannot guard", of.usable, carved_,
