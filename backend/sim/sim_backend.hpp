@@ -4,9 +4,9 @@
 /// @file
 /// A backend without a kernel: a network in memory, and a clock that jumps.
 ///
-/// This is the backend to read first. It does all that the seam asks for and nothing else:
-/// operations go into the network, come out finished, and `poll` hands them back. When
-/// nothing is finished, waiting costs nothing: the clock is put to where it would be
+/// This is the backend to read first. It does all that the seam asks for, and nothing
+/// else: operations go into the network, come out finished, and `poll` hands them back.
+/// When nothing is finished, waiting costs nothing: the clock is put to where it would be
 /// afterwards. It also is what tests run on, so that they neither sleep nor vary.
 
 #include "backend/backend.hpp"

@@ -6,8 +6,8 @@
 ///
 /// Every operation is attempted when it starts. What cannot finish is parked on its
 /// socket; whenever something about a socket changes, its parked operations are attempted
-/// again, oldest first, until nothing moves any more. There is no thread, no randomness and
-/// no time: the same calls give the same results in the same order.
+/// again, oldest first, until nothing moves any more. There is no thread, no randomness
+/// and no time: the same calls give the same results in the same order.
 
 #include "backend/operation.hpp"
 

@@ -12,8 +12,8 @@
 
 namespace motet {
 
-/// Fills in `entry`, except its user data. Continues after the `op.result` bytes that have
-/// moved already.
+/// Fills in `entry`, except its user data. Continues after the `op.result` bytes that
+/// have moved already.
 void prepare(const operation& op, io_uring_sqe& entry) noexcept;
 
 /// Fills in `entry` to wait until `op` is worth trying again.

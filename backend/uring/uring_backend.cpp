@@ -309,7 +309,8 @@ bool uring_backend::try_again(std::uint32_t index, std::int32_t why) noexcept {
   if (connecting && why == -EAGAIN) return false;
   if (++slot.tries > most_tries) return false;
   // Usually the kernel parks what cannot be done at once. Some refuse when the descriptor
-  // is non-blocking, and have to be asked when it is ready. To connect never starts twice.
+  // is non-blocking, and have to be asked when it is ready. Connecting never
+  // starts twice.
   slot.awaits_readiness = connecting || !interrupted(why);
   to_start_again_.push_back(index);
   return true;

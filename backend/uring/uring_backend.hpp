@@ -4,7 +4,7 @@
 /// @file
 /// Operations over io_uring.
 ///
-/// `submit` only writes entries; one system call per `poll` both hands them over and waits.
+/// `submit` only writes entries; one system call per `poll` hands them over and waits.
 /// An operation is over when its own completion has come, whatever a cancel was told.
 
 #include "backend/backend.hpp"
@@ -21,8 +21,8 @@ namespace motet {
 
 using uring_options = ring_options;
 
-/// Same thread only, the one that made it; except `wake`. To be destroyed with nothing in
-/// flight: the kernel may still write into what an operation names.
+/// Same thread only, the one that made it; except `wake`. To be destroyed with nothing
+/// in flight: the kernel may still write into what an operation names.
 class uring_backend final : public backend {
  public:
   /// Throws `std::system_error` that says what was refused.
