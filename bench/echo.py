@@ -329,22 +329,31 @@ def parse():
     return options
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def main():
     options = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)  # a shell's background jobs ignore it
     if options.syscalls and not shutil.which('perf'):
         print('perf is not installed: system calls are not counted', file=sys.stderr)
         options.syscalls = False
     raise_descriptor_limit(max(options.conns))
     run = Run(options)
+    interrupted = False
     try:
         run.collect()
     except KeyboardInterrupt:
+        interrupted = True
         print('interrupted: what there is so far', file=sys.stderr)
     for cell in run.cells:
         print_cell(run, cell)
     print_timeouts(run)
     print_notes(run)
+    if interrupted:
+        return 130
     return 0 if run.samples else 1
 
 
