@@ -30,7 +30,8 @@ def arguments():
     parser.add_argument('build', type=pathlib.Path, help='build directory')
     parser.add_argument('names', nargs='*', default=['*'],
                         help='tests to run, as patterns (default: all)')
-    parser.add_argument('--cases', help="doctest's --test-case filter")
+    parser.add_argument('--doctest', action='append', default=[], metavar='OPTION',
+                        help="pass on to doctest, as --doctest=--test-case='*stop*'")
     parser.add_argument('--wrapper', default='', help='command that runs the programs')
     parser.add_argument('--slow', type=float, default=1, help='factor on time limits')
     parser.add_argument('--counts', type=pathlib.Path,
@@ -94,7 +95,7 @@ def judge(test, code, output, options):
         wrong = 'no test case to run'
     if wrong and failed == 0:
         failed = 1
-    return passed, failed, 0 if options.cases else skipped, wrong
+    return passed, failed, 0 if options.doctest else skipped, wrong
 
 
 def run_test(test, options, no_uring):
@@ -104,9 +105,7 @@ def run_test(test, options, no_uring):
     else:
         command, env = test['cmd'], {**os.environ, **test['env']}
         if 'motet:source' not in test['suite']:
-            command = options.wrapper.split() + command
-            if options.cases:
-                command = command + [f'--test-case={options.cases}']
+            command = options.wrapper.split() + command + options.doctest
         if 'MOTET_BACKEND' not in test['env']:
             env.pop('MOTET_BACKEND', None)
         code, output = run(command, env, test['timeout'] * options.slow)
