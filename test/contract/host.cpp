@@ -21,6 +21,19 @@ std::vector<subject>& subjects() {
   return all;
 }
 
+void run_on(const subject& chosen, const std::function<void(host&)>& scenario) {
+  CAPTURE(chosen.name);
+  std::unique_ptr<backend> made;
+  try {
+    made = chosen.make();
+  } catch (const std::system_error& refused) {
+    MESSAGE("not tested: ", chosen.name, ", ", refused.what());
+    return;
+  }
+  host on(std::move(made));
+  scenario(on);
+}
+
 const registered sim("sim", [] { return make_backend(engine::sim); });
 
 }  // namespace
@@ -30,18 +43,13 @@ registered::registered(std::string name, std::function<std::unique_ptr<backend>(
 }
 
 void on_each_backend(const std::function<void(host&)>& scenario) {
-  for (const subject& each : subjects()) {
-    CAPTURE(each.name);
-    std::unique_ptr<backend> made;
-    try {
-      made = each.make();
-    } catch (const std::system_error& refused) {
-      MESSAGE("not tested: ", each.name, ", ", refused.what());
-      continue;
-    }
-    host on(std::move(made));
-    scenario(on);
-  }
+  for (const subject& each : subjects())
+    run_on(each, scenario);
+}
+
+void on_backend(std::string_view name, const std::function<void(host&)>& scenario) {
+  for (const subject& each : subjects())
+    if (each.name == name) run_on(each, scenario);
 }
 
 host::~host() {

@@ -82,6 +82,9 @@ class host {
 /// Runs `scenario` on each backend.
 void on_each_backend(const std::function<void(host&)>& scenario);
 
+/// Runs `scenario` on the backend of this name, if it was built.
+void on_backend(std::string_view name, const std::function<void(host&)>& scenario);
+
 inline const sockaddr* as_sockaddr(const sockaddr_storage& address) noexcept {
   return reinterpret_cast<const sockaddr*>(&address);
 }

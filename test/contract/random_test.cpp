@@ -180,15 +180,15 @@ class storm {
 };
 
 TEST_SUITE("contract: random") {
-  TEST_CASE("a hundred thousand random operations lose nothing and double nothing") {
-    on_each_backend([](host& on) { storm(on, 1).run(100'000); });
-  }
-
-  TEST_CASE("other random operations lose nothing either") {
+  TEST_CASE("random operations lose nothing and double nothing") {
     on_each_backend([](host& on) {
-      for (unsigned seed = 2; seed < 12; ++seed)
+      for (unsigned seed = 0; seed < 4; ++seed)
         storm(on, seed).run(2'000);
     });
+  }
+
+  TEST_CASE("a hundred thousand operations go through queues of two and four") {
+    on_backend("uring with tiny queues", [](host& on) { storm(on, 1).run(100'000); });
   }
 }
 
