@@ -50,6 +50,8 @@ constexpr duration saturate(std::chrono::duration<Rep, Period> span) noexcept {
 }
 
 void sleep_for(duration span);
+/// The first tick after now of a grid on which `last` was one.
+[[nodiscard]] time_point next_tick(time_point last, duration step);
 
 }  // namespace detail
 
@@ -67,5 +69,18 @@ void sleep(T) = delete;
 
 /// Parks until `when` has come. Cancellation point.
 void sleep_until(time_point when);
+
+/// Calls `f` now and then every `interval`, on a fixed grid: a tick that `f` was too busy
+/// for is skipped. Ends only by cancellation or an exception of `f`. Cancellation point.
+template <class Rep, class Period, class F>
+[[noreturn]] void every(std::chrono::duration<Rep, Period> interval, F&& f) {
+  const duration step = detail::saturate(interval);
+  time_point next = clock::now();
+  for (;;) {
+    f();
+    next = detail::next_tick(next, step);
+    sleep_until(next);
+  }
+}
 
 }  // namespace motet

@@ -10,8 +10,6 @@ namespace motet {
 
 namespace {
 
-/// Pooled stacks that keep their memory: more than a turn is likely to start fibers.
-constexpr std::size_t kept_by_pool = 64;
 /// Stacks per `trim`: some 100 µs, which a thread that was about to sleep can spare.
 constexpr std::size_t trimmed_at_once = 256;
 /// Stacks moved from the reserve at once, so that the lock is rarely taken.
@@ -44,8 +42,8 @@ stack_span stack_pool::take_elsewhere() {
 }
 
 bool stack_pool::trim() noexcept {
-  if (free_.size() <= kept_by_pool) return false;
-  const std::size_t idle = free_.size() - kept_by_pool;
+  if (!has_spare()) return false;
+  const std::size_t idle = free_.size() - kept;
   const std::size_t count = std::min(idle, trimmed_at_once);
   // From the middle, next to those that stay, which makes for a short move. They leave
   // for the reserve: there any thread finds them, and no stack is trimmed twice.

@@ -61,11 +61,16 @@ class stack_pool {
   /// next in turn. Bounded work: call it while the thread is idle.
   /// @returns whether there is more to do.
   bool trim() noexcept;
+  /// Whether `trim` would do anything.
+  [[nodiscard]] bool has_spare() const noexcept { return free_.size() > kept; }
 
   /// How much of a stack can be used.
   [[nodiscard]] std::size_t usable_size() const noexcept { return usable_; }
 
  private:
+  /// Pooled stacks that keep their memory: more than a turn is likely to start fibers.
+  static constexpr std::size_t kept = 64;
+
   [[nodiscard]] stack_span take_elsewhere();
 
   std::vector<std::byte*> free_;

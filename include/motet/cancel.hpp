@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Stopping: what is thrown, why, and how to hold it off.
+///
+/// A request to stop is not an error. It stays with the scope it was aimed at (a fiber, a
+/// timeout, a scope): every later cancellation point inside throws `cancelled`, so
+/// swallowing one does no harm. It ends at the outermost scope that was asked to stop and
+/// can be seen from the point.
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <motet/call_site.hpp>
+#include <motet/detail/cancel_scope.hpp>
+#include <motet/detail/function_ref.hpp>
+#include <motet/fiber_ref.hpp>
+#include <motet/time.hpp>
+
+namespace motet {
+
+/// What kind of request it was.
+enum class cancel_kind : std::uint8_t {
+  stop,       ///< `stop` or `interrupt`
+  move_on,    ///< `move_on`: end with a value
+  cancel,     ///< `cancel`: end with an error
+  terminate,  ///< `terminate`, its grace over
+  restart,    ///< `restart`
+  scope,      ///< a scope's `cancel`, or a timeout's `cancel_now`
+  deadline,   ///< a timeout ran out
+  failure,    ///< a fiber of the same scope failed
+  parent,     ///< the fiber it lives in has ended
+  token,      ///< a std::stop_token
+  signal,     ///< SIGINT or SIGTERM
+};
+
+/// The kind's name, for messages. Never parks.
+[[nodiscard]] const char* to_string(cancel_kind kind) noexcept;
+
+/// Who asked, why, where and when.
+struct cancel_reason {
+  cancel_kind kind = cancel_kind::stop;
+  std::string message;
+  fiber_ref source;  ///< The fiber that asked; null from outside of fibers.
+  call_site where;
+  time_point at;
+};
+
+/// In one line: `stop by fiber "main" at chat.cpp:41: user left`. Never parks.
+[[nodiscard]] std::string to_string(const cancel_reason& reason);
+
+/// Unwinds a fiber that was asked to stop. Not a std::exception, so that `catch
+/// (std::exception&)` leaves it alone. Catch it to clean up, in a `shield` if that parks,
+/// and say `throw;`: the next point throws anew anyway.
+class cancelled final {
+ public:
+  cancelled(const cancelled& other) noexcept;
+  cancelled& operator=(const cancelled&) = delete;
+  ~cancelled();
+
+  /// The reason of the outermost scope that is cancelled and can be seen from here; once
+  /// none can, the one it was thrown for. Never parks.
+  [[nodiscard]] const cancel_reason& reason() const noexcept;
+
+ private:
+  friend struct detail::fiber_state;
+  explicit cancelled(detail::request_record& why) noexcept;
+
+  detail::request_record* why_;
+};
+
+/// Throws if the fiber was asked to stop; may let others run first if it has not parked
+/// for long. For loops that compute. Cancellation point.
+void checkpoint();
+
+/// Lets all other runnable fibers run. Cancellation point.
+void yield();
+
+/// Parks until cancelled or raised. Cancellation point.
+[[noreturn]] void suspend();
+
+namespace detail {
+
+/// Puts all open scopes out of sight, and back.
+class shield_guard {
+ public:
+  shield_guard() : chain_(current_chain()), outer_(chain_.wall) {
+    chain_.wall = chain_.innermost;
+  }
+  shield_guard(const shield_guard&) = delete;
+  shield_guard& operator=(const shield_guard&) = delete;
+  ~shield_guard() { chain_.wall = outer_; }
+
+ private:
+  friend class opened_shield;
+  scope_chain& chain_;
+  cancel_scope* const outer_;
+};
+
+/// While it lives, one shield is open again, if nothing else was entered since.
+class opened_shield {
+ public:
+  opened_shield(shield_guard& shield, cancel_scope* at);
+  opened_shield(const opened_shield&) = delete;
+  opened_shield& operator=(const opened_shield&) = delete;
+  ~opened_shield() { chain_.wall = closed_; }
+
+ private:
+  scope_chain& chain_;
+  cancel_scope* const closed_;
+};
+
+}  // namespace detail
+
+/// Opens the shield it comes from, for a part of it: `restore([&] { use(held); })`. Works
+/// in the shield's own fiber and directly in the shield only: inside a further shield or
+/// scope it runs its block and opens nothing.
+class restore {
+ public:
+  restore(detail::shield_guard& shield, detail::cancel_scope* at) noexcept
+      : shield_(shield), at_(at) {}
+
+  /// Looks for cancellation, then runs `f`.
+  /// @throws structure_error in another fiber. Cancellation point.
+  template <class F>
+  decltype(auto) operator()(F&& f) const {
+    const detail::opened_shield open(shield_, at_);
+    return std::forward<F>(f)();
+  }
+
+ private:
+  detail::shield_guard& shield_;
+  detail::cancel_scope* at_;
+};
+
+/// Runs `f`, into which no request and no raised exception from outside gets. Scopes and
+/// timeouts inside work; fibers spun inside start open. `f` may take a `restore`.
+/// Never parks by itself.
+template <class F>
+decltype(auto) shield(F&& f) {
+  detail::shield_guard guard;
+  if constexpr (std::is_invocable_v<F, restore>) {
+    return std::forward<F>(f)(restore(guard, detail::current_chain().innermost));
+  } else {
+    return std::forward<F>(f)();
+  }
+}
+
+namespace this_fiber {
+/// Whether a point here would throw now. Never parks.
+[[nodiscard]] bool cancel_pending() noexcept;
+}  // namespace this_fiber
+
+}  // namespace motet

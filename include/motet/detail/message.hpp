@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Messages of any type, as mailboxes hold them.
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace motet::detail {
+
+struct fiber_state;
+
+/// One address per type: what a message's type is compared by.
+template <class T>
+inline constexpr char type_tag = 0;
+
+using type_key = const char*;
+
+template <class T>
+constexpr type_key key_of() noexcept {
+  return &type_tag<T>;
+}
+
+/// The head of every message; its value lies behind it.
+struct message {
+  message* next = nullptr;
+  type_key key = nullptr;
+  void (*destroy)(message*) noexcept = nullptr;
+};
+
+struct message_deleter {
+  void operator()(message* m) const noexcept { m->destroy(m); }
+};
+using message_ptr = std::unique_ptr<message, message_deleter>;
+
+/// Room for a message; kept by the thread for the next one when given back.
+void* allocate_message(std::size_t size);
+void free_message(void* room, std::size_t size) noexcept;
+
+template <class T>
+struct message_of final : message {
+  static_assert(alignof(T) <= alignof(std::max_align_t),
+                "a message cannot be over-aligned: send a pointer to it");
+  T value;
+
+  template <class U>
+  explicit message_of(U&& from) : value(std::forward<U>(from)) {
+    key = key_of<T>();
+    destroy = [](message* m) noexcept {
+      auto* self = static_cast<message_of*>(m);
+      self->~message_of();
+      free_message(self, sizeof(message_of));
+    };
+  }
+};
+
+/// What `T` travels as: itself, or std::string if it is a literal or a `const char*`.
+template <class T>
+using message_type =
+    std::conditional_t<std::is_same_v<std::decay_t<T>, const char*> ||
+                           std::is_same_v<std::decay_t<T>, char*>,
+                       std::string, std::decay_t<T>>;
+
+template <class T>
+message_ptr make_message(T&& value) {
+  using node = message_of<message_type<T>>;
+  static_assert(std::is_constructible_v<message_type<T>, T>,
+                "a message is copied or moved into the mailbox: this one can be neither");
+  void* room = allocate_message(sizeof(node));
+  try {
+    return message_ptr(::new (room) node(std::forward<T>(value)));
+  } catch (...) {
+    free_message(room, sizeof(node));
+    throw;
+  }
+}
+
+/// Whether it was taken. A fiber that has ended drops it.
+bool send(fiber_state* to, message_ptr what) noexcept;
+
+}  // namespace motet::detail

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Handles that know the result type, and what a fiber can ask about itself.
+
+#include <concepts>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <motet/error.hpp>
+#include <motet/fiber_ref.hpp>
+#include <motet/outcome.hpp>
+
+namespace motet {
+
+namespace detail {
+
+/// Parks until the fiber has ended. Looks for cancellation first.
+void wait_for_end(const fiber_handle& fiber);
+/// As above; then throws what an awaiter gets instead of a value: the error, or
+/// `fiber_stopped`. A stopped fiber without a result passes if a verb asked it to stop.
+void await_value(const fiber_handle& fiber, bool has_result);
+/// Asks it to end with the value that `store` puts into its slot.
+bool move_on(const fiber_handle& fiber, function_ref<void(void*)> store, call_site where);
+[[noreturn]] void throw_taken();
+
+}  // namespace detail
+
+/// A view of a fiber whose body returns `T`.
+template <class T = void>
+class fiber : public fiber_ref {
+ public:
+  using result_type = T;
+
+  fiber() = default;
+
+  /// Parks until the fiber has ended, and takes its result: each awaiter gets a copy; one
+  /// that can only be moved goes to the first.
+  /// @throws the fiber's own error; `fiber_stopped` if it was stopped and has no value
+  /// (a `fiber<void>` returns if `stop`, `interrupt` or `terminate` ended it);
+  /// structure_error if the value was taken; deadlock_error if it is oneself.
+  /// Cancellation point.
+  T await() const {
+    detail::await_value(handle(), !std::is_void_v<T>);
+    if constexpr (!std::is_void_v<T>) {
+      auto value = detail::take_result<T>(get(), false);
+      if (!value) detail::throw_taken();
+      return detail::held_result<T>(std::move(value)).take();
+    }
+  }
+
+  /// Parks until it has ended; never throws because of how. Cancellation point.
+  [[nodiscard]] motet::outcome<T> outcome() const {
+    detail::wait_for_end(handle());
+    return motet::outcome<T>(handle());
+  }
+
+  /// The outcome, if it has ended. Never parks.
+  [[nodiscard]] std::optional<motet::outcome<T>> try_outcome() const {
+    if (!done()) return std::nullopt;
+    return motet::outcome<T>(handle());
+  }
+
+  /// Asks it to end with `value`; what its body returns all the same wins. Never parks.
+  template <class U = T>
+    requires(!std::is_void_v<T> && std::constructible_from<detail::stored<T>, U>)
+  bool move_on(U&& value, call_site where = call_site::here()) const {
+    return detail::move_on(
+        handle(),
+        [&](void* slot) {
+          static_cast<detail::result_slot<T>*>(slot)->value.emplace(std::forward<U>(value));
+        },
+        where);
+  }
+  /// Asks it to end as if its body had returned. Never parks.
+  bool move_on(call_site where = call_site::here()) const
+    requires std::is_void_v<T>
+  {
+    return detail::move_on(
+        handle(),
+        [](void* slot) { static_cast<detail::result_slot<T>*>(slot)->value.emplace(); },
+        where);
+  }
+
+  /// `stop`, then waits for the end. Cancelling the wait does not revoke the request.
+  /// Cancellation point.
+  motet::outcome<T> interrupt(std::string_view why = {},
+                              call_site where = call_site::here()) const {
+    (void)fiber_ref::interrupt(why, where);
+    return motet::outcome<T>(handle());
+  }
+
+  /// For the library.
+  explicit fiber(detail::fiber_handle state) noexcept : fiber_ref(std::move(state)) {}
+
+ private:
+  [[nodiscard]] const detail::fiber_handle& handle() const noexcept {
+    return state_handle();
+  }
+};
+
+/// Stops and joins its fiber when it goes, shielded.
+class scoped_fiber {
+ public:
+  explicit scoped_fiber(fiber_ref fiber) noexcept : fiber_(std::move(fiber)) {}
+  scoped_fiber(const scoped_fiber&) = delete;
+  scoped_fiber& operator=(const scoped_fiber&) = delete;
+  ~scoped_fiber();
+
+  [[nodiscard]] const fiber_ref& get() const noexcept { return fiber_; }
+
+ private:
+  fiber_ref fiber_;
+};
+
+namespace detail {
+
+template <class T>
+auto await_for_tuple(const fiber<T>& f) {
+  if constexpr (std::is_void_v<T>) {
+    f.await();
+    return std::monostate{};
+  } else {
+    return f.await();
+  }
+}
+void await_all_ended(const fiber_ref* const* fibers, std::size_t count);
+
+}  // namespace detail
+
+/// Waits for all of them. If one fails the others are stopped, and its error is thrown
+/// once all have ended. `void` becomes std::monostate. Cancellation point.
+template <class... T>
+  requires(sizeof...(T) > 0)
+auto await_all(const fiber<T>&... fibers) {
+  const fiber_ref* const list[] = {&fibers...};
+  detail::await_all_ended(list, sizeof...(T));
+  if constexpr (!(std::is_void_v<T> && ...)) {
+    return std::tuple{detail::await_for_tuple(fibers)...};
+  }
+}
+
+/// As above, for a range of fibers of one type. Cancellation point.
+template <class Range>
+  requires requires(Range& r) { typename std::decay_t<decltype(*r.begin())>::result_type; }
+auto await_all(const Range& fibers) {
+  using T = typename std::decay_t<decltype(*fibers.begin())>::result_type;
+  std::vector<const fiber_ref*> list;
+  for (const fiber<T>& each : fibers) list.push_back(&each);
+  detail::await_all_ended(list.data(), list.size());
+  if constexpr (!std::is_void_v<T>) {
+    std::vector<T> results;
+    results.reserve(list.size());
+    for (const fiber<T>& each : fibers) results.push_back(each.await());
+    return results;
+  }
+}
+
+/// The fiber that runs. Outside of one: a null handle, zero, nothing.
+namespace this_fiber {
+
+/// Never parks.
+[[nodiscard]] fiber_ref self() noexcept;
+/// Never parks.
+[[nodiscard]] std::uint64_t id() noexcept;
+/// Never parks.
+[[nodiscard]] std::string name();
+/// When the nearest timeout in sight runs out: `time_point::max()` if there is none,
+/// `time_point::min()` if the fiber is to be unwound already. Never parks.
+[[nodiscard]] time_point deadline() noexcept;
+
+}  // namespace this_fiber
+
+}  // namespace motet

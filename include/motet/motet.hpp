@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Everything but the headers for tests.
+
+#include <motet/call_site.hpp>
+#include <motet/cancel.hpp>
+#include <motet/debug.hpp>
+#include <motet/error.hpp>
+#include <motet/fiber.hpp>
+#include <motet/fiber_ref.hpp>
+#include <motet/mailbox.hpp>
+#include <motet/outcome.hpp>
+#include <motet/run.hpp>
+#include <motet/scope.hpp>
+#include <motet/spin.hpp>
+#include <motet/time.hpp>
+#include <motet/timeout.hpp>

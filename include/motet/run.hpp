@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Becoming a scheduler.
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <motet/detail/function_ref.hpp>
+#include <motet/fiber_ref.hpp>
+
+namespace motet {
+
+/// What carries operations to the kernel.
+enum class backend_kind : std::uint8_t {
+  automatic,  ///< The best this machine allows; MOTET_BACKEND=uring|libev|sim overrides.
+  uring,      ///< io_uring; kernel 6.1 or later.
+  libev,      ///< epoll through libev.
+  sim,        ///< No kernel: virtual time, and a network in memory.
+};
+
+/// What SIGINT and SIGTERM do while `run` is under way.
+enum class signal_policy : std::uint8_t {
+  /// The first stops the main fiber, so that destructors run; if that ends it, `run` exits
+  /// the process with 130 or 143. The second cuts every grace short, the third exits at
+  /// once. A signal that was ignored stays ignored.
+  stop_main,
+  none,  ///< As they were.
+};
+
+struct run_options {
+  backend_kind backend = backend_kind::automatic;
+  /// In bytes, of every fiber spun without one of its own.
+  std::size_t stack_size = std::size_t{256} * 1024;
+  signal_policy signals = signal_policy::stop_main;
+  /// Gets errors that nobody is there to get; by default they are a line on stderr.
+  std::function<void(std::exception_ptr)> on_unhandled = {};
+};
+
+namespace detail {
+/// @param has_result whether being stopped leaves the caller without one.
+void run_main(const run_options& options, function_ref<void()> body, bool has_result);
+}  // namespace detail
+
+/// Makes this thread a scheduler and runs `f` as its main fiber, on the thread's own stack.
+/// When `f` returns, all other fibers are stopped and awaited.
+/// @returns the result of `f`, or rethrows what it threw.
+/// @throws structure_error inside of a fiber; std::system_error if there is no backend;
+/// fiber_stopped if the main fiber was stopped and there is a result to return.
+template <class F>
+auto run(const run_options& options, F&& f) {
+  using R = std::invoke_result_t<F&>;
+  if constexpr (std::is_void_v<R>) {
+    detail::run_main(options, [&] { f(); }, false);
+  } else {
+    std::optional<R> result;
+    detail::run_main(options, [&] { result.emplace(f()); }, true);
+    return std::move(*result);
+  }
+}
+template <class F>
+auto run(F&& f) {
+  return run(run_options{}, std::forward<F>(f));
+}
+
+/// The backend of this thread's scheduler: "io_uring", "simulated"; "none" outside of one.
+[[nodiscard]] const char* backend_name() noexcept;
+
+}  // namespace motet

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Blocks that do not end before the fibers spun in them.
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <motet/cancel.hpp>
+#include <motet/detail/cancel_scope.hpp>
+#include <motet/error.hpp>
+#include <motet/spin.hpp>
+
+namespace motet {
+
+/// What a child's error does to the scope.
+enum class error_policy : std::uint8_t {
+  fail,     ///< Cancels the others; the scope throws it.
+  isolate,  ///< Nothing: it is that child's own, and goes to `run_options::on_unhandled`.
+};
+
+struct scope_options {
+  error_policy errors = error_policy::fail;
+};
+
+namespace detail {
+class token_link;
+}
+
+/// Names a scope without keeping it open: does nothing once it has been left.
+class scope_ref {
+ public:
+  scope_ref() = default;
+
+  /// Asks the scope to stop. Never parks.
+  /// @returns whether that changed anything: false once it has been left.
+  bool cancel(std::string_view why = {}, call_site where = call_site::here()) const;
+
+ private:
+  friend class scope;
+  friend class detail::token_link;
+  bool cancel_as(cancel_kind kind, std::string_view why, call_site where) const;
+  scope_ref(fiber_ref fiber, std::uint64_t id) noexcept
+      : fiber_(std::move(fiber)), id_(id) {}
+
+  fiber_ref fiber_;
+  std::uint64_t id_ = 0;
+};
+
+/// The block one is in. Borrowed: not to be used after the block.
+/// Same thread only; the block's fiber and all below it may use it.
+class scope : private detail::cancel_scope {
+ public:
+  scope(const scope&) = delete;
+  scope& operator=(const scope&) = delete;
+
+  /// Starts a fiber that ends before the block does. In a scope that is cancelled it never
+  /// runs. @throws structure_error once the scope has been left. Never parks.
+  template <class F>
+    requires(!detail::is_options<F>)
+  auto spin(F&& f, call_site where = call_site::here()) {
+    return detail::spin_in(open_node(), {.where = where}, std::forward<F>(f));
+  }
+  /// As above, with arguments. Never parks.
+  template <class F, class A, class... Args>
+    requires(!detail::is_options<F> && !std::is_same_v<std::remove_cvref_t<A>, call_site>)
+  auto spin(F&& f, A&& first, Args&&... args) {
+    return detail::spin_in(open_node(), {.where = {}}, std::forward<F>(f),
+                           std::forward<A>(first), std::forward<Args>(args)...);
+  }
+  /// As above, with options. Never parks.
+  template <class F, class... Args>
+  auto spin(const spin_options& options, F&& f, Args&&... args) {
+    return detail::spin_in(open_node(), options, std::forward<F>(f),
+                           std::forward<Args>(args)...);
+  }
+
+  /// Asks everything in the block to stop; the block ends quietly. Never parks.
+  bool cancel(std::string_view why = {}, call_site where = call_site::here());
+  /// Asks everything in the block to stop; the block throws `error`. Never parks.
+  template <throwable E>
+  void fail(E error) {
+    fail(std::make_exception_ptr(std::move(error)));
+  }
+  /// As above. Never parks.
+  void fail(std::exception_ptr error);
+  /// How many of its fibers have not ended. Never parks.
+  [[nodiscard]] std::size_t size() const noexcept;
+  /// A name for it that may outlive it. Never parks.
+  [[nodiscard]] scope_ref ref() const;
+
+ private:
+  friend class scope_ref;
+  template <class F>
+  friend auto with_scope(scope_options options, F&& f);
+
+  explicit scope(scope_options options);
+  ~scope() = default;
+  void run(detail::function_ref<void(scope&)> body, bool has_result);
+  void finish(std::exception_ptr unwound, bool has_result);
+  bool cancel_as(cancel_kind kind, std::string_view why, call_site where);
+  [[noreturn]] void throw_errors(detail::fiber_state& self);
+  void body_failed(std::exception_ptr error);
+  void keep(std::exception_ptr error);
+  void hear_of_end(detail::fiber_state& child) noexcept;
+  detail::cancel_scope* open_node();
+  static scope* find(const fiber_ref& where, std::uint64_t id) noexcept;
+
+  scope_options options_;
+  std::vector<std::exception_ptr> errors_;
+  std::size_t dropped_ = 0;
+  detail::fiber_handle source_;  ///< Of the first error, if a child's.
+  std::uint64_t id_ = 0;
+  bool closed_ = false;
+  bool cut_short_ = false;  ///< A child was stopped by what lies outside of it.
+};
+
+/// Runs `f(scope&)`, then waits for every fiber spun in the scope. If one fails, or `f`
+/// does, the others are cancelled, and the error is thrown when all have ended; two or
+/// more as an `exception_group`.
+/// Leaving throws `cancelled` only if a child was stopped because of a scope further out.
+/// @returns what `f` returns. @throws cancel_error if the scope was cancelled and there is
+/// no result to return.
+template <class F>
+auto with_scope(scope_options options, F&& f) {
+  using R = std::invoke_result_t<F&, scope&>;
+  if constexpr (std::is_void_v<R>) {
+    scope block(options);
+    block.run([&](scope& s) { f(s); }, false);
+  } else {
+    std::optional<R> result;
+    scope block(options);
+    block.run([&](scope& s) { result.emplace(f(s)); }, true);
+    return std::move(*result);
+  }
+}
+template <class F>
+auto with_scope(F&& f) {
+  return with_scope(scope_options{}, std::forward<F>(f));
+}
+
+namespace detail {
+
+/// Passes a token's request on to a scope, for as long as it lives.
+class token_link {
+ public:
+  token_link(std::stop_token token, scope_ref target, call_site where)
+      : callback_(std::move(token), pass_on{std::move(target), where}) {}
+
+ private:
+  struct pass_on {
+    scope_ref target;
+    call_site where;
+    void operator()() const noexcept;
+  };
+  std::stop_callback<pass_on> callback_;
+};
+
+}  // namespace detail
+
+/// Runs `f` as a scope that `token`, too, cancels; any thread may request that.
+/// @returns the result, or nothing if it was cancelled (`bool` if `f` returns void).
+/// Cancellation point if `f` has one.
+template <class F>
+auto cancel_on(std::stop_token token, F&& f, call_site where = call_site::here()) {
+  using R = std::invoke_result_t<F&>;
+  using held = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
+  std::optional<held> result;
+  with_scope([&](scope& s) {
+    const detail::token_link link(std::move(token), s.ref(), where);
+    if constexpr (std::is_void_v<R>) {
+      f();
+      result.emplace();
+    } else {
+      result.emplace(f());
+    }
+  });
+  if constexpr (std::is_void_v<R>) {
+    return result.has_value();
+  } else {
+    return result;
+  }
+}
+
+}  // namespace motet

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Tests without a kernel and without waiting.
+///
+/// Under `testing::run` time is virtual: it stands still while any fiber can run and jumps
+/// to the next deadline when all are parked. A test of a one-hour timeout takes
+/// microseconds, and takes the same course every time. If all are parked and there is no
+/// deadline, the main fiber gets a deadlock_error that says who waits for what.
+
+#include <cstdint>
+#include <utility>
+
+#include <motet/run.hpp>
+#include <motet/time.hpp>
+
+namespace motet::testing {
+
+struct test_options {
+  /// Makes the run repeatable once more than one course is possible.
+  std::uint64_t seed = 0;
+};
+
+/// As `motet::run`, on the simulated backend and without signals.
+template <class F>
+auto run(const test_options&, F&& f) {
+  return motet::run({.backend = backend_kind::sim, .signals = signal_policy::none},
+                    std::forward<F>(f));
+}
+template <class F>
+auto run(F&& f) {
+  return run(test_options{}, std::forward<F>(f));
+}
+
+/// Lets virtual time pass as if the fiber computed that long. Never parks.
+/// @throws structure_error if time is real.
+void busy(duration span);
+
+/// Lets all other fibers run until they are parked; no time passes. Not a cancellation
+/// point, so that it can be used anywhere.
+void settle();
+
+/// How many timers are armed. Never parks.
+[[nodiscard]] std::size_t armed_timers() noexcept;
+/// How many operations the backend holds. Never parks.
+[[nodiscard]] std::size_t operations_in_flight() noexcept;
+
+}  // namespace motet::testing

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Who is asked to stop, who can see it, and what a point throws.
+///
+/// A request is latched on a node of the cancel tree and pushed down once: every fiber
+/// below gets its attention flag, and parked ones are aborted. A point looks at that flag
+/// only; with it set, it walks its scopes from the inside out.
+
+#include <exception>
+#include <string>
+
+#include <motet/cancel.hpp>
+#include <motet/detail/cancel_scope.hpp>
+
+#include "lib/core/fiber_state.hpp"
+#include "lib/core/scheduler.hpp"
+
+namespace motet::detail {
+
+/// How many exceptions are in flight on the fiber, running or not.
+[[nodiscard]] unsigned uncaught_in(const fiber_state& fiber) noexcept;
+
+/// Opens and closes a node as the innermost of the running fiber.
+void open_scope(fiber_state& self, cancel_scope& node) noexcept;
+void close_scope(fiber_state& self, cancel_scope& node) noexcept;
+
+/// The outermost cancelled node that can be seen from where the fiber is; null if none.
+[[nodiscard]] cancel_scope* find_cancelled(const fiber_state& fiber) noexcept;
+/// The same from outside of `node`: what its parent, or who is further out, was asked.
+[[nodiscard]] cancel_scope* find_cancelled_outside(const fiber_state& fiber,
+                                                   const cancel_scope& node) noexcept;
+
+/// The soonest deadline in the fiber's sight; `time_point::min()` if it is cancelled.
+[[nodiscard]] time_point deadline_of(const fiber_state& fiber) noexcept;
+
+/// Whether exceptions raised into the fiber get in now.
+[[nodiscard]] bool lets_edges_in(const fiber_state& fiber) noexcept;
+
+/// Asks a node to stop. The first request counts; a later one is kept behind it. Takes
+/// over the record. @returns whether it was the first.
+bool latch(cancel_scope& node, request_record* why) noexcept;
+/// Tells all below a node that it is cancelled.
+void notify_below(cancel_scope& node) noexcept;
+/// Makes the fiber look: cuts its wait short if it would throw.
+void disturb(fiber_state& fiber) noexcept;
+
+/// Queues an exception for the fiber.
+void push_edge(fiber_state& fiber, edge e);
+/// Takes back a child's error that was not thrown yet. @returns whether there was one.
+bool withdraw_edge(fiber_state& fiber, const fiber_state& child) noexcept;
+
+/// Whether anything is pending for the fiber, in its sight or not.
+[[nodiscard]] bool anything_pending(const fiber_state& fiber) noexcept;
+
+/// Throws what there is to throw: `cancelled`, else the oldest edge. Else returns.
+void deliver(fiber_state& self);
+
+/// What every point does first.
+inline void check(fiber_state& self) {
+  if (self.attention) [[unlikely]] {
+    deliver(self);
+  }
+}
+
+/// The start of a point that may not park: throws what is pending, and lets others run if
+/// the fiber has not parked for long.
+inline fiber_state& enter_point(scheduler& s) {
+  s.spend();
+  fiber_state& self = s.running();
+  check(self);
+  return self;
+}
+
+/// Parks in `how`; then throws if the wait was cut short.
+void park(scheduler& s, waiter& how);
+
+/// Parks in a wait queue until taken out of it.
+void wait_in(scheduler& s, wait_queue& queue, const char* what);
+
+/// "250 ms", for messages.
+[[nodiscard]] std::string describe_span(duration span);
+
+/// Notes that `error`, about to be thrown into `self`, arose elsewhere.
+void remember_error(fiber_state& self, known_error e);
+
+}  // namespace motet::detail

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// The fiber itself: its control block, at the top of its stack.
+///
+/// From the top of a stack down: the control block, the body (result, callable,
+/// arguments), the frames. A fiber that waits in a shallow frame takes one page.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <motet/cancel.hpp>
+#include <motet/detail/callable.hpp>
+#include <motet/detail/cancel_scope.hpp>
+#include <motet/detail/message.hpp>
+#include <motet/fiber_ref.hpp>
+#include <motet/spin.hpp>
+
+#include "lib/context/context.hpp"
+#include "lib/context/exception_state.hpp"
+#include "lib/context/sanitizers.hpp"
+#include "lib/context/stack.hpp"
+#include "lib/core/remote_queue.hpp"
+#include "lib/core/request.hpp"
+#include "lib/core/waiter.hpp"
+
+namespace motet::detail {
+
+/// What a stopped fiber's end means. The weakest request first: a stronger one replaces
+/// it, among equals the first holds.
+enum class disposition : std::uint8_t { none, restart, stop, move_on, cancel };
+
+/// An exception on its way into a fiber, thrown once.
+struct edge {
+  std::exception_ptr error{};
+  fiber_handle child{};           ///< Whose error it is; null if somebody raised it.
+  waiter* thrower = nullptr;     ///< Waits until it is delivered.
+  bool committed = false;        ///< An operation was aborted for it: it will be thrown.
+};
+
+/// A fiber that waits for a message: what it would take, and what it was given.
+struct receive_waiter : waiter {
+  const type_key* keys = nullptr;
+  std::size_t count = 0;
+  message_ptr given;
+
+  [[nodiscard]] bool wants(type_key key) const noexcept {
+    if (count == 0) return true;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (keys[i] == key) return true;
+    }
+    return false;
+  }
+};
+
+/// Messages, oldest first.
+struct mailbox {
+  message* first = nullptr;
+  message* last = nullptr;
+  std::size_t size = 0;
+  std::size_t cap = 0;
+  receive_waiter* receiver = nullptr;
+  wait_queue senders;
+  bool closed = false;  ///< What arrives is for the next run; this one gets nothing more.
+};
+
+/// An error that was thrown into this fiber from elsewhere, and what stood behind it.
+struct known_error {
+  std::exception_ptr error{};
+  fiber_handle source{};
+  std::vector<std::exception_ptr> suppressed{};
+  request_record* why = nullptr;
+};
+
+/// A `terminate` whose grace is running.
+struct grace_timer : timer {
+  fiber_state* fiber = nullptr;
+  request_record* why = nullptr;
+};
+
+/// What few fibers have.
+struct fiber_extras {
+  std::string name;
+  std::vector<edge> edges;
+  std::vector<std::exception_ptr> suppressed;  ///< Errors that gave way to another.
+  std::vector<known_error> known;              ///< The last few.
+  std::vector<fiber_handle> monitors;
+  std::exception_ptr cancel_error;             ///< What `cancel` asked it to end with.
+  fiber_handle error_source;                   ///< Where the error it ended by arose.
+  std::unique_ptr<grace_timer> grace;
+};
+
+/// What a fiber is doing; other threads may look.
+class phase_cell {
+ public:
+  operator fiber_phase() const noexcept {  // NOLINT(google-explicit-constructor)
+    return value_.load(std::memory_order_acquire);
+  }
+  phase_cell& operator=(fiber_phase now) noexcept {
+    value_.store(now, std::memory_order_release);
+    return *this;
+  }
+
+ private:
+  std::atomic<fiber_phase> value_{fiber_phase::fresh};
+};
+
+struct alignas(64) fiber_state {
+  // What every switch touches.
+  context registers{};
+  exception_state exceptions{};
+  waiter* waiting = nullptr;
+  int saved_errno = 0;
+  std::atomic<std::uint32_t> references{1};  // the runtime's own, until the end
+
+  phase_cell phase;
+  /// Some request may be deliverable: the next point has to look.
+  bool attention = false;
+  bool start_always = false;
+  bool restartable = false;
+  bool ending = false;            ///< The body is done; children are not.
+  bool restart_pending = false;
+  bool stopped = false;           ///< Ended by request, with neither value nor error.
+  bool deadlocked = false;        ///< The wait under way can never end: throw that.
+  disposition asked = disposition::none;
+
+  /// How many deadlines it may see. While there are any, `yield` reads the clock.
+  std::uint32_t deadlines = 0;
+  scope_chain chain;
+  cancel_scope root;
+  fiber_state* previous_sibling = nullptr;
+  fiber_state* next_sibling = nullptr;
+  fiber_state* next_to_disturb = nullptr;
+
+  remote_queue* door = nullptr;   ///< Its scheduler's, which may have ended.
+  wait_queue end_waiters;
+  mailbox box;
+
+  const body_operations* operations = nullptr;
+  void* body = nullptr;
+  std::exception_ptr error;
+  request_record* reason = nullptr;  ///< Why it was asked to end, if it was.
+  std::unique_ptr<fiber_extras> extras;
+
+  std::uint64_t id = 0;
+  call_site spun_at;
+  stack_span stack;               ///< Null for a main fiber, which has the thread's own.
+  [[no_unique_address]] sanitizer_state sanitizer;
+
+  fiber_state() = default;
+  fiber_state(const fiber_state&) = delete;
+  fiber_state& operator=(const fiber_state&) = delete;
+  ~fiber_state();
+
+  [[nodiscard]] fiber_extras& more() {
+    if (!extras) extras = std::make_unique<fiber_extras>();
+    return *extras;
+  }
+  [[nodiscard]] bool has_edges() const noexcept {
+    return extras != nullptr && !extras->edges.empty();
+  }
+  [[nodiscard]] bool is_main() const noexcept { return operations == nullptr; }
+
+  /// The only place that throws `cancelled`.
+  [[noreturn]] static void throw_cancelled(request_record& why);
+};
+
+/// The fiber's name for people: as given, or "main", or "fiber 7".
+[[nodiscard]] std::string name_of(const fiber_state& fiber);
+
+inline void append(fiber_list& list, fiber_state& fiber) noexcept {
+  fiber.previous_sibling = list.last;
+  fiber.next_sibling = nullptr;
+  (list.last != nullptr ? list.last->next_sibling : list.first) = &fiber;
+  list.last = &fiber;
+}
+
+inline void remove(fiber_list& list, fiber_state& fiber) noexcept {
+  (fiber.previous_sibling != nullptr ? fiber.previous_sibling->next_sibling : list.first) =
+      fiber.next_sibling;
+  (fiber.next_sibling != nullptr ? fiber.next_sibling->previous_sibling : list.last) =
+      fiber.previous_sibling;
+}
+
+}  // namespace motet::detail

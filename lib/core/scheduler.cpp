@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include "lib/core/scheduler.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include <motet/error.hpp>
+
+namespace motet::detail {
+
+constinit thread_local scheduler* this_scheduler = nullptr;
+
+namespace {
+
+/// Doors of schedulers that have ended wait here for the next one.
+struct door_keeper {
+  std::mutex mutex;
+  std::vector<remote_queue*> free;
+  std::uint64_t opened = 0;
+};
+
+door_keeper& doors() {
+  static auto* const keeper = new door_keeper;  // outlives every thread
+  return *keeper;
+}
+
+remote_queue* open_door(backend& kernel) {
+  door_keeper& keeper = doors();
+  const std::lock_guard lock(keeper.mutex);
+  ++keeper.opened;
+  remote_queue* door = nullptr;
+  if (keeper.free.empty()) {
+    door = new remote_queue;
+  } else {
+    door = keeper.free.back();
+    keeper.free.pop_back();
+  }
+  door->open(kernel);
+  return door;
+}
+
+void close_door(remote_queue& door) {
+  door_keeper& keeper = doors();
+  const std::lock_guard lock(keeper.mutex);
+  keeper.free.push_back(&door);
+}
+
+/// Ids of different schedulers never meet: each has room for 2^40 fibers.
+std::uint64_t first_id() {
+  door_keeper& keeper = doors();
+  const std::lock_guard lock(keeper.mutex);
+  return keeper.opened << 40U;
+}
+
+}  // namespace
+
+scheduler::scheduler(std::unique_ptr<backend> kernel, fiber_state& main,
+                     std::size_t stack_size, scheduler_hooks hooks)
+    : running_(&main),
+      live_exceptions_(live_exception_state()),
+      live_errno_(&errno),
+      kernel_(std::move(kernel)),
+      time_(*kernel_),
+      door_(open_door(*kernel_)),
+      main_(main),
+      hooks_(hooks),
+      next_id_(first_id()),
+      stacks_(stack_size) {
+  queue_.reserve(1);
+  main.door = door_;
+  main.id = next_id();
+  main.phase = fiber_phase::running;
+  sanitizer_adopt_thread(main.sanitizer);
+  this_scheduler = this;
+}
+
+scheduler::~scheduler() {
+  this_scheduler = nullptr;
+  door_->close();
+  run_remote();  // for fibers that have ended: frees itself
+  door_->forget_signals();
+  close_door(*door_);
+  clear_corpse();
+}
+
+void scheduler::leave(sanitizer_state own) noexcept {
+  fiber_state& next = take_next();
+  next.phase = fiber_phase::running;
+  spent_ = 0;
+  *live_exceptions_ = next.exceptions;
+  running_ = &next;
+  context gone{};
+  sanitizer_before_switch(own, next.sanitizer, true);
+  switch_context(gone, next.registers);
+  __builtin_unreachable();
+}
+
+fiber_state& scheduler::turn() noexcept {
+  do {
+    if (queue_.empty()) {
+      wait();
+    } else {
+      poll(time_point::min());
+    }
+    run_remote();
+    expire_until(time_.correct());
+    if (queue_.empty() && stuck()) hooks_.on_deadlock(*this);
+  } while (queue_.empty());
+  slice_left_ = slice;
+  return *queue_.pop();
+}
+
+void scheduler::wait() noexcept {
+  trim_when_idle();
+  const bool sleeps = door_->fall_asleep();
+  poll(sleeps ? std::min(timers_.next(), trim_at_) : time_point::min());
+  if (sleeps) door_->wake_up();
+}
+
+void scheduler::poll(time_point until) noexcept {
+  operation* done = kernel_->poll(until);
+  while (done != nullptr) {
+    // Only queued here, not resumed: that keeps fibers in completion order.
+    operation* const next = done->next;
+    unpark(*static_cast<fiber_state*>(done->waiter));
+    done = next;
+  }
+}
+
+void scheduler::settle() noexcept {
+  for (;;) {
+    poll(time_point::min());
+    run_remote();
+    expire_until(time_.correct());
+    if (queue_.empty()) return;
+    yield();
+  }
+}
+
+void scheduler::run_remote() noexcept {
+  remote_task* task = door_->take_all();
+  while (task != nullptr) {
+    remote_task* const next = task->next;
+    task->run(*task);
+    task = next;
+  }
+  if (const auto signal = door_->take_signal(); signal.number != 0) {
+    hooks_.on_signal(*this, signal.number, signal.count);
+  }
+}
+
+void scheduler::expire_until(time_point now) noexcept {
+  while (timer* const due = timers_.take_due(now)) due->expired(*due);
+}
+
+bool scheduler::stuck() noexcept {
+  return timers_.empty() && kernel_->in_flight() == 0 && expected_wakes_ == 0 &&
+         door_->empty();
+}
+
+stack_pool& scheduler::pool_for(std::size_t size) {
+  if (size == 0 || size == stacks_.usable_size()) return stacks_;
+  // Few sizes, so that stacks find new users.
+  const std::size_t rounded = std::bit_ceil(size);
+  if (rounded == stacks_.usable_size()) return stacks_;
+  for (auto& pool : odd_stacks_) {
+    if (pool->usable_size() == rounded) return *pool;
+  }
+  return *odd_stacks_.emplace_back(std::make_unique<stack_pool>(rounded));
+}
+
+stack_span scheduler::take_stack(std::size_t size, std::size_t extra) {
+  queue_.reserve(live_ + 2);
+  clear_corpse();
+  // A body that would eat much of the stack gets that much more.
+  const std::size_t usual = size != 0 ? size : stacks_.usable_size();
+  const std::size_t wanted = extra < usual / 8 ? usual : usual + extra;
+  const stack_span stack = pool_for(wanted).take();
+  ++live_;
+  return stack;
+}
+
+void scheduler::bury(const fiber_state& fiber) noexcept {
+  clear_corpse();
+  corpse_ = {fiber.stack, fiber.sanitizer};
+}
+
+void scheduler::clear_corpse() noexcept {
+  if (!corpse_.stack) return;
+  sanitizer_destroy(corpse_.sanitizer);
+  give_back(std::exchange(corpse_.stack, {}));
+}
+
+void scheduler::give_back(stack_span stack) noexcept {
+  if (stack.size() == stacks_.usable_size()) return stacks_.give_back(stack);
+  for (auto& pool : odd_stacks_) {
+    if (pool->usable_size() == stack.size()) return pool->give_back(stack);
+  }
+  give_back_to_reserve(stack);
+}
+
+/// A second after the thread was last busy, pooled stacks start to lose their memory: soon
+/// enough for a quiet server, too late to hurt one between two bursts.
+void scheduler::trim_when_idle() noexcept {
+  if (kernel_->simulated()) return;
+  const time_point now = time_.not_before_now();
+  if (trim_at_ == time_point::max()) {
+    if (stacks_.has_spare()) trim_at_ = now + 1s;
+  } else if (now >= trim_at_) {
+    const bool more = stacks_.trim();
+    trim_at_ = more ? now : time_point::max();
+  }
+}
+
+scheduler& here(const char* what) {
+  if (this_scheduler == nullptr) [[unlikely]] {
+    throw structure_error(std::string(what) +
+                          " outside of a fiber: call it inside motet::run");
+  }
+  return *this_scheduler;
+}
+
+}  // namespace motet::detail

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// What runs the fibers of a thread: the run queue, the timers, the backend, and the turn
+/// that joins them.
+///
+/// There is no scheduler fiber: who parks picks the next fiber and switches to it. If none
+/// can run, it takes turns, on its own stack, until one can.
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <motet/fiber_ref.hpp>
+#include <motet/time.hpp>
+
+#include "backend/backend.hpp"
+#include "lib/context/context.hpp"
+#include "lib/context/exception_state.hpp"
+#include "lib/context/overflow.hpp"
+#include "lib/context/sanitizers.hpp"
+#include "lib/context/stack.hpp"
+#include "lib/core/expect.hpp"
+#include "lib/core/fiber_state.hpp"
+#include "lib/core/remote_queue.hpp"
+#include "lib/core/run_queue.hpp"
+#include "lib/core/time_source.hpp"
+#include "lib/core/timer_heap.hpp"
+#include "lib/core/waiter.hpp"
+
+namespace motet::detail {
+
+class scheduler;
+
+// Initialised at compile time and never destroyed: an access is one load, without the
+// wrapper that a dynamic thread_local costs on every use.
+extern constinit thread_local scheduler* this_scheduler
+    __attribute__((tls_model("initial-exec")));
+
+/// What the scheduler cannot know by itself. Set by lib/fiber.
+struct scheduler_hooks {
+  /// SIGINT or SIGTERM arrived; `count` in all.
+  void (*on_signal)(scheduler&, int number, unsigned count) noexcept = nullptr;
+  /// All fibers are parked and nothing can wake any. May unpark the main fiber.
+  void (*on_deadlock)(scheduler&) noexcept = nullptr;
+};
+
+/// Same thread only, except `door()`.
+class scheduler {
+ public:
+  /// Makes the calling thread this scheduler's, and what it runs its main fiber.
+  scheduler(std::unique_ptr<backend> kernel, fiber_state& main, std::size_t stack_size,
+            scheduler_hooks hooks);
+  scheduler(const scheduler&) = delete;
+  scheduler& operator=(const scheduler&) = delete;
+  ~scheduler();
+
+  [[nodiscard]] fiber_state& running() noexcept { return *running_; }
+  [[nodiscard]] fiber_state& main() noexcept { return main_; }
+
+  /// Parks the running fiber until it is unparked. The one place that parks.
+  void park(waiter& how) noexcept {
+    fiber_state& self = *running_;
+    how.fiber = &self;
+    self.waiting = &how;
+    self.phase = fiber_phase::parked;
+    continue_with(take_next());
+  }
+
+  /// Puts a parked fiber on the run queue.
+  void unpark(fiber_state& fiber) noexcept {
+    MOTET_EXPECT(fiber.phase == fiber_phase::parked);
+    fiber.waiting = nullptr;
+    enqueue(fiber);
+  }
+
+  /// Puts a fiber that can run at the end of the run queue.
+  void enqueue(fiber_state& fiber) noexcept {
+    fiber.phase = fiber_phase::runnable;
+    queue_.push(fiber, parked_stack_pointer(fiber.registers));
+  }
+
+  /// Lets all that can run now run first.
+  void yield() noexcept {
+    fiber_state& self = *running_;
+    self.phase = fiber_phase::runnable;
+    queue_.push(self, __builtin_frame_address(0));
+    continue_with(take_next());
+  }
+
+  /// Runs something else, for good: the running fiber's stack is done with. Its control
+  /// block may be gone, so it hands over what sanitizers know.
+  [[noreturn]] void leave(sanitizer_state own) noexcept;
+  /// One fiber less that may want a place in the run queue.
+  void fiber_gone() noexcept { --live_; }
+
+  /// Lets all others run until they are parked, without waiting for anything.
+  void settle() noexcept;
+
+  /// To be said by points that did not park: after so many in a row others get a turn.
+  void spend() noexcept {
+    if (++spent_ >= points_per_run) [[unlikely]] {
+      yield();
+    }
+  }
+
+  /// A stack for a fiber; `extra` is what its body takes of it. Makes room for the fiber
+  /// in the run queue.
+  [[nodiscard]] stack_span take_stack(std::size_t size, std::size_t extra);
+  /// The running fiber's stack is free as soon as something else runs.
+  void bury(const fiber_state& fiber) noexcept;
+  /// A stack that nothing runs on is free.
+  void give_back(stack_span stack) noexcept;
+
+  [[nodiscard]] timer_heap& timers() noexcept { return timers_; }
+  [[nodiscard]] time_source& time() noexcept { return time_; }
+  [[nodiscard]] backend& kernel() noexcept { return *kernel_; }
+  [[nodiscard]] remote_queue& door() noexcept { return *door_; }
+  [[nodiscard]] std::uint64_t next_id() noexcept { return next_id_++; }
+
+  /// Fires what is due. Points that compute without parking do this themselves.
+  void expire_timers() noexcept {
+    if (timers_.empty()) return;
+    expire_until(time_.correct());
+  }
+
+  /// Somebody outside of motet's sight will wake a fiber: nothing is deadlocked meanwhile.
+  void expect_wake() noexcept { ++expected_wakes_; }
+  void wake_came() noexcept { --expected_wakes_; }
+
+  /// How many fibers there are beside the main one; how many switches there were.
+  [[nodiscard]] std::size_t fibers() const noexcept { return live_; }
+
+ private:
+  static constexpr int slice = 64;
+  static constexpr int points_per_run = 128;
+
+  [[nodiscard]] fiber_state& take_next() noexcept {
+    if (--slice_left_ > 0 && !queue_.empty()) [[likely]] {
+      return *queue_.pop();
+    }
+    return turn();
+  }
+
+  [[gnu::always_inline]] inline void continue_with(fiber_state& next) noexcept {
+    next.phase = fiber_phase::running;
+    spent_ = 0;
+    if (&next != running_) switch_to(next);
+  }
+
+  [[gnu::always_inline]] inline void switch_to(fiber_state& next) noexcept {
+    fiber_state& self = *running_;
+    self.exceptions = *live_exceptions_;
+    self.saved_errno = *live_errno_;
+    *live_exceptions_ = next.exceptions;
+    running_ = &next;
+    sanitizer_before_switch(self.sanitizer, next.sanitizer, false);
+    switch_context(self.registers, next.registers);
+    sanitizer_after_switch(self.sanitizer);
+    *live_errno_ = self.saved_errno;
+  }
+
+  fiber_state& turn() noexcept;
+  void wait() noexcept;
+  void poll(time_point until) noexcept;
+  void run_remote() noexcept;
+  void expire_until(time_point now) noexcept;
+  [[nodiscard]] bool stuck() noexcept;
+  [[nodiscard]] stack_pool& pool_for(std::size_t size);
+  void clear_corpse() noexcept;
+  void trim_when_idle() noexcept;
+
+  fiber_state* running_;
+  exception_state* live_exceptions_;
+  int* live_errno_;
+  int slice_left_ = slice;
+  int spent_ = 0;
+  run_queue queue_;
+  timer_heap timers_;
+  std::unique_ptr<backend> kernel_;
+  time_source time_;
+  remote_queue* door_;
+  fiber_state& main_;
+  scheduler_hooks hooks_;
+  std::size_t live_ = 0;
+  std::size_t expected_wakes_ = 0;
+  std::uint64_t next_id_;
+  struct {
+    stack_span stack;
+    [[no_unique_address]] sanitizer_state sanitizer;
+  } corpse_;
+  time_point trim_at_ = time_point::max();
+  stack_pool stacks_;
+  std::vector<std::unique_ptr<stack_pool>> odd_stacks_;
+  alternate_stack signal_stack_;
+};
+
+/// The scheduler of this thread, for `what` was called.
+/// @throws structure_error outside of fibers.
+[[nodiscard]] scheduler& here(const char* what);
+
+}  // namespace motet::detail

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "lib/core/timer_heap.hpp"
+
+#include <algorithm>
+
+namespace motet::detail {
+
+void timer_heap::down(std::size_t at, entry e) noexcept {
+  const std::size_t size = entries_.size();
+  for (;;) {
+    const std::size_t first = at * 4 + 1;
+    if (first >= size) break;
+    std::size_t least = first;
+    const std::size_t end = std::min(first + 4, size);
+    for (std::size_t i = first + 1; i < end; ++i) {
+      if (before(entries_[i], entries_[least])) least = i;
+    }
+    if (!before(entries_[least], e)) break;
+    place(at, entries_[least]);
+    at = least;
+  }
+  place(at, e);
+}
+
+void timer_heap::correct(std::size_t at) noexcept {
+  timer& t = *entries_[at].owner;
+  const entry e{t.deadline, t.order, &t};
+  if (at > 0 && before(e, entries_[(at - 1) / 4])) {
+    up(at, e);
+  } else {
+    down(at, e);
+  }
+}
+
+void timer_heap::remove(timer& t) noexcept {
+  const std::size_t at = t.position;
+  t.position = timer::not_armed;
+  const entry last = entries_.back();
+  entries_.pop_back();
+  if (at == entries_.size()) return;
+  // The last entry fills the gap as it stands; it may be stale and is corrected in time.
+  if (at > 0 && before(last, entries_[(at - 1) / 4])) {
+    up(at, last);
+  } else {
+    down(at, last);
+  }
+}
+
+void timer_heap::settle_first() noexcept {
+  while (!entries_.empty() && entries_.front().order != entries_.front().owner->order) {
+    correct(0);
+  }
+}
+
+time_point timer_heap::next() noexcept {
+  settle_first();
+  return entries_.empty() ? time_point::max() : entries_.front().deadline;
+}
+
+timer* timer_heap::take_due(time_point now) noexcept {
+  if (entries_.empty() || entries_.front().deadline > now) return nullptr;
+  settle_first();
+  if (entries_.front().deadline > now) return nullptr;
+  timer* const due = entries_.front().owner;
+  remove(*due);
+  return due;
+}
+
+}  // namespace motet::detail

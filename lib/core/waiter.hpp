@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// What a parked fiber waits for, and how to make it stop waiting.
+
+namespace motet::detail {
+
+struct fiber_state;
+
+/// Lives on the parked fiber's stack.
+struct waiter {
+  /// Ends the wait early: unparks the fiber now, or sees to it that something does soon.
+  /// Called once at most. Null: this wait cannot be cut short.
+  void (*abort)(waiter&) noexcept = nullptr;
+  /// For people: "sleep", "receive".
+  const char* what = "";
+  fiber_state* fiber = nullptr;
+  bool aborted = false;
+};
+
+/// A place in a wait queue.
+struct queue_waiter : waiter {
+  queue_waiter* previous = nullptr;
+  queue_waiter* next = nullptr;
+  struct wait_queue* queue = nullptr;  ///< Null once it was taken out.
+};
+
+/// A FIFO of waiters. A cancelled one leaves from wherever it stands.
+struct wait_queue {
+  queue_waiter* first = nullptr;
+  queue_waiter* last = nullptr;
+
+  [[nodiscard]] bool empty() const noexcept { return first == nullptr; }
+
+  void push(queue_waiter& w) noexcept {
+    w.queue = this;
+    w.previous = last;
+    w.next = nullptr;
+    (last != nullptr ? last->next : first) = &w;
+    last = &w;
+  }
+
+  void remove(queue_waiter& w) noexcept {
+    (w.previous != nullptr ? w.previous->next : first) = w.next;
+    (w.next != nullptr ? w.next->previous : last) = w.previous;
+    w.queue = nullptr;
+  }
+};
+
+}  // namespace motet::detail

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include <string>
+
+#include <motet/cancel.hpp>
+#include <motet/error.hpp>
+
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/signals.hpp"
+
+namespace motet {
+
+namespace detail {
+
+void fiber_state::throw_cancelled(request_record& why) { throw cancelled(why); }
+
+scope_chain& current_chain() { return here("shield").running().chain; }
+
+opened_shield::opened_shield(shield_guard& shield, cancel_scope* at)
+    : chain_(current_chain()), closed_(chain_.wall) {
+  if (&chain_ != &shield.chain_) {
+    throw structure_error("restore belongs to a shield of another fiber");
+  }
+  if (chain_.innermost == at && chain_.wall == at) chain_.wall = shield.outer_;
+  try {
+    check(this_scheduler->running());
+  } catch (...) {
+    chain_.wall = closed_;
+    throw;
+  }
+}
+
+}  // namespace detail
+
+cancelled::cancelled(detail::request_record& why) noexcept : why_(&why) {
+  detail::add_reference(why);
+}
+
+cancelled::cancelled(const cancelled& other) noexcept : why_(other.why_) {
+  detail::add_reference(*why_);
+}
+
+cancelled::~cancelled() { detail::drop_reference(why_); }
+
+const cancel_reason& cancelled::reason() const noexcept {
+  if (detail::this_scheduler != nullptr) {
+    const auto* const s = find_cancelled(detail::this_scheduler->running());
+    if (s != nullptr) return s->request->why;
+  }
+  return why_->why;
+}
+
+const char* to_string(cancel_kind kind) noexcept {
+  switch (kind) {
+    case cancel_kind::stop:
+      return "stop";
+    case cancel_kind::move_on:
+      return "move_on";
+    case cancel_kind::cancel:
+      return "cancel";
+    case cancel_kind::terminate:
+      return "terminate";
+    case cancel_kind::restart:
+      return "restart";
+    case cancel_kind::scope:
+      return "scope cancelled";
+    case cancel_kind::deadline:
+      return "deadline";
+    case cancel_kind::failure:
+      return "a sibling failed";
+    case cancel_kind::parent:
+      return "its parent ended";
+    case cancel_kind::token:
+      return "stop token";
+    case cancel_kind::signal:
+      return "signal";
+  }
+  return "unknown";
+}
+
+std::string to_string(const cancel_reason& reason) {
+  std::string text = to_string(reason.kind);
+  if (reason.source) text += " by fiber \"" + reason.source.name() + "\"";
+  if (reason.where.line != 0) {
+    text += std::string(" at ") + reason.where.file + ":" + std::to_string(reason.where.line);
+  }
+  if (!reason.message.empty()) text += ": " + reason.message;
+  return text;
+}
+
+void checkpoint() {
+  detail::scheduler& s = detail::here("checkpoint");
+  detail::enter_point(s);
+  if (s.running().deadlines == 0) return;
+  s.expire_timers();
+  check(s.running());
+}
+
+void yield() {
+  detail::scheduler& s = detail::here("yield");
+  detail::fiber_state& self = s.running();
+  check(self);
+  s.yield();
+  if (self.deadlines != 0) s.expire_timers();
+  check(self);
+}
+
+void suspend() {
+  detail::scheduler& s = detail::here("suspend");
+  for (;;) {
+    check(s.running());
+    detail::waiter how;
+    how.what = detail::waits_to_be_stopped;
+    how.abort = [](detail::waiter& w) noexcept { detail::this_scheduler->unpark(*w.fiber); };
+    detail::park(s, how);
+  }
+}
+
+}  // namespace motet

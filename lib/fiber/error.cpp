@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include <motet/error.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cxxabi.h>
+#include <memory>
+#include <typeinfo>
+#include <utility>
+
+#include <motet/outcome.hpp>
+
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+
+namespace motet {
+
+timeout_error::timeout_error(motet::duration after, call_site where)
+    : std::system_error(std::make_error_code(std::errc::timed_out),
+                        "the block at " + std::string(where.file) + ":" +
+                            std::to_string(where.line) + " took longer than its " +
+                            detail::describe_span(after)),
+      after_(after) {}
+
+timeout_error::timeout_error(const std::string& what)
+    : std::system_error(std::make_error_code(std::errc::timed_out), what) {}
+
+fiber_stopped::fiber_stopped(cancel_reason why)
+    : std::runtime_error("the fiber was stopped: " + to_string(why)), why_(std::move(why)) {}
+
+exception_group::exception_group(std::vector<std::exception_ptr> errors, std::size_t dropped)
+    : errors_(std::move(errors)), dropped_(dropped) {
+  what_ = std::to_string(errors_.size() + dropped_) + " errors";
+  const char* separator = ": ";
+  for (const std::exception_ptr& error : errors_) {
+    what_ += separator + describe(error);
+    separator = "; ";
+  }
+}
+
+std::string describe(const std::exception_ptr& error) {
+  if (!error) return "no error";
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (const std::string& text) {
+    return text;
+  } catch (const char* text) {
+    return text;
+  } catch (...) {
+    const std::type_info* const type = abi::__cxa_current_exception_type();
+    if (type == nullptr) return "an exception of unknown type";
+    int status = 0;
+    const std::unique_ptr<char, void (*)(void*)> name(
+        abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), &std::free);
+    return std::string("an exception of type ") + (name ? name.get() : type->name());
+  }
+}
+
+namespace detail {
+
+std::string describe_span(duration span) {
+  struct unit {
+    std::int64_t ns;
+    const char* name;
+  };
+  constexpr unit units[] = {{1'000'000'000, " s"}, {1'000'000, " ms"}, {1'000, " us"}};
+  const std::int64_t ns = span.count();
+  for (const unit& u : units) {
+    if (ns % u.ns == 0) return std::to_string(ns / u.ns) + u.name;
+  }
+  return std::to_string(ns) + " ns";
+}
+
+std::exception_ptr aggregate(std::vector<std::exception_ptr> errors, std::size_t dropped) {
+  std::vector<std::exception_ptr> distinct;
+  for (std::exception_ptr& error : errors) {
+    if (std::find(distinct.begin(), distinct.end(), error) == distinct.end()) {
+      distinct.push_back(std::move(error));
+    }
+  }
+  if (distinct.empty()) return nullptr;
+  if (distinct.size() == 1 && dropped == 0) return distinct.front();
+  return std::make_exception_ptr(exception_group(std::move(distinct), dropped));
+}
+
+namespace {
+
+/// The object an exception_ptr points to: it is its only member (Itanium C++ ABI, libstdc++
+/// and libc++ alike).
+const void* object_of(const std::exception_ptr& error) noexcept {
+  static_assert(sizeof(std::exception_ptr) == sizeof(void*));
+  const void* object = nullptr;
+  std::copy_n(reinterpret_cast<const char*>(&error), sizeof object,
+              reinterpret_cast<char*>(&object));
+  return object;
+}
+
+const known_error* find_known(const void* object) noexcept {
+  if (this_scheduler == nullptr) return nullptr;
+  const fiber_state& self = this_scheduler->running();
+  if (!self.extras) return nullptr;
+  const auto& known = self.extras->known;
+  for (auto i = known.rbegin(); i != known.rend(); ++i) {
+    if (object_of(i->error) == object) return &*i;
+  }
+  return nullptr;
+}
+
+/// A request, and those that came later.
+std::vector<cancel_reason> requests_from(const request_record* first) {
+  std::vector<cancel_reason> all;
+  for (const request_record* r = first; r != nullptr; r = r->later) all.push_back(r->why);
+  return all;
+}
+
+}  // namespace
+
+fiber_ref source_of_object(const void* object) noexcept {
+  const known_error* const known = find_known(object);
+  return known == nullptr ? fiber_ref{} : fiber_ref(known->source);
+}
+
+cause cause_of_object(const void* object) {
+  const known_error* const known = find_known(object);
+  if (known == nullptr) return {};
+  return {requests_from(known->why), known->suppressed};
+}
+
+}  // namespace detail
+
+const cancel_reason& cause::reason() const {
+  if (requests_.empty()) {
+    throw structure_error("nobody asked for this end: there is no reason");
+  }
+  return requests_.front();
+}
+
+ending::ending(const detail::fiber_handle& fiber) {
+  if (fiber.get() == nullptr) return;
+  const detail::fiber_state& state = *fiber.get();
+  error_ = state.error;
+  stopped_ = state.stopped;
+  cause_ = motet::cause(
+      detail::requests_from(state.reason),
+      state.extras ? state.extras->suppressed : std::vector<std::exception_ptr>{});
+}
+
+}  // namespace motet

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include <utility>
+
+#include <motet/fiber.hpp>
+#include <motet/fiber_ref.hpp>
+
+#include "lib/fiber/life.hpp"
+#include "lib/fiber/remote.hpp"
+
+namespace motet {
+
+namespace detail {
+
+fiber_state::~fiber_state() {
+  drop_reference(root.request);
+  drop_reference(reason);
+  if (!extras) return;
+  for (known_error& known : extras->known) drop_reference(known.why);
+}
+
+std::string name_of(const fiber_state& fiber) {
+  if (fiber.extras && !fiber.extras->name.empty()) return fiber.extras->name;
+  if (fiber.is_main()) return "main";
+  return "fiber " + std::to_string(fiber.id & 0xff'ffff'ffffU);
+}
+
+void add_reference(fiber_state& fiber) noexcept {
+  fiber.references.fetch_add(1, std::memory_order_relaxed);
+}
+
+namespace {
+
+/// Destroys what is left of an ended fiber that nobody looks at any more.
+void destroy(fiber_state& fiber) noexcept {
+  if (fiber.operations != nullptr) fiber.operations->destroy_result(fiber.body);
+  sanitizer_destroy(fiber.sanitizer);
+  fiber.~fiber_state();
+}
+
+void reclaim_here(fiber_state& fiber) noexcept {
+  scope_chain& chain = this_scheduler->running().chain;
+  cancel_scope* const wall = std::exchange(chain.wall, chain.innermost);
+  const stack_span stack = fiber.stack;
+  destroy(fiber);
+  this_scheduler->give_back(stack);
+  chain.wall = wall;
+}
+
+void reclaim_anywhere(fiber_state& fiber) noexcept {
+  const stack_span stack = fiber.stack;
+  destroy(fiber);
+  give_back_to_reserve(stack);
+}
+
+/// Results are destroyed on the fiber's own thread while that has a scheduler.
+void reclaim_there(fiber_state& fiber) noexcept {
+  struct task : remote_task {
+    fiber_state& gone;
+    explicit task(fiber_state& f) : gone(f) {
+      run = [](remote_task& self) noexcept {
+        auto& mine = static_cast<task&>(self);
+        reclaim_anywhere(mine.gone);
+        delete &mine;
+      };
+    }
+  };
+  auto* const posted = new task(fiber);
+  if (fiber.door->post(*posted)) return;
+  delete posted;
+  reclaim_anywhere(fiber);
+}
+
+void reclaim(fiber_state& fiber) noexcept {
+  if (fiber.is_main()) {
+    delete &fiber;
+  } else if (is_local(fiber)) {
+    reclaim_here(fiber);
+  } else {
+    reclaim_there(fiber);
+  }
+}
+
+}  // namespace
+
+void drop_reference(fiber_state& fiber) noexcept {
+  // One reference seen is ours: nobody else can make another from it.
+  if (fiber.references.load(std::memory_order_acquire) == 1 ||
+      fiber.references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    reclaim(fiber);
+  } else if (fiber.restartable && fiber.phase == fiber_phase::ended && is_local(fiber) &&
+             fiber.references.load(std::memory_order_acquire) == 1) {
+    dispose(*this_scheduler, fiber);  // only its parent knows it, and cannot restart it
+  }
+}
+
+}  // namespace detail
+
+using detail::fiber_state;
+
+bool fiber_ref::done() const noexcept {
+  return get() == nullptr || get()->phase == fiber_phase::ended;
+}
+
+fiber_phase fiber_ref::state() const noexcept {
+  return get() == nullptr ? fiber_phase::ended : get()->phase;
+}
+
+std::string fiber_ref::name() const { return get() == nullptr ? "none" : name_of(*get()); }
+
+std::uint64_t fiber_ref::id() const noexcept { return get() == nullptr ? 0 : get()->id; }
+
+bool fiber_ref::cancel_requested() const noexcept {
+  const fiber_state* const fiber = get();
+  if (fiber == nullptr) return false;
+  return fiber->reason != nullptr || (!fiber->ending && fiber->root.request != nullptr);
+}
+
+std::vector<fiber_ref> fiber_ref::children() const {
+  std::vector<fiber_ref> all;
+  if (done()) return all;
+  for (auto* s = get()->chain.innermost; s != nullptr && s->fiber == get(); s = s->parent) {
+    std::vector<fiber_ref> here;
+    for (fiber_state* c = s->children.first; c != nullptr; c = c->next_sibling) {
+      if (c->phase != fiber_phase::ended) here.emplace_back(detail::fiber_handle(c));
+    }
+    all.insert(all.begin(), here.begin(), here.end());
+  }
+  return all;
+}
+
+fiber_ref fiber_ref::parent() const {
+  if (get() == nullptr || get()->root.parent == nullptr) return {};
+  return fiber_ref(detail::fiber_handle(get()->root.parent->fiber));
+}
+
+}  // namespace motet

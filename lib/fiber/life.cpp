@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: MIT
+#include "lib/fiber/life.hpp"
+
+#include <cerrno>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include <motet/error.hpp>
+#include <motet/mailbox.hpp>
+#include <motet/spin.hpp>
+
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/verbs.hpp"
+
+namespace motet::detail {
+
+namespace {
+
+constexpr std::size_t line = 64;
+
+/// Stacks of equal size end at addresses that fall into the same cache sets; a different
+/// offset for each keeps 512 control blocks from fighting for eight lines.
+std::size_t colour_of(stack_span stack) noexcept {
+  const auto page = reinterpret_cast<std::uintptr_t>(stack.high) >> 12U;
+  return ((page * 11) >> 2U) % 12 * line;
+}
+
+std::byte* align_down(std::byte* at, std::size_t to) noexcept {
+  return at - reinterpret_cast<std::uintptr_t>(at) % to;
+}
+
+[[noreturn]] void fiber_entry(void* argument);
+
+void prepare_context(fiber_state& f) {
+  std::byte* const top = align_down(static_cast<std::byte*>(f.body), 16);
+  make_context(f.registers, f.stack.low, top, &fiber_entry, &f);
+}
+
+/// Runs the body, unless the fiber is stopped before it began.
+body_end run_body(fiber_state& self) {
+  try {
+    if (!self.start_always) check(self);
+    self.operations->invoke(self.body);
+    return {};
+  } catch (const cancelled&) {
+    return {.error = nullptr, .unwound = true};
+  } catch (...) {
+    return {.error = std::current_exception(), .unwound = false};
+  }
+}
+
+/// Those that were not thrown. Whoever waits for that need not any longer.
+std::vector<edge> take_edges(fiber_state& self) {
+  if (!self.has_edges()) return {};
+  std::vector<edge> edges = std::exchange(self.extras->edges, {});
+  for (edge& e : edges) {
+    if (e.thrower != nullptr) this_scheduler->unpark(*e.thrower->fiber);
+  }
+  return edges;
+}
+
+/// Whether the fiber is to run once more; if so, it is as new, but for its mailbox.
+bool run_again(fiber_state& self, body_end& end) {
+  if (!std::exchange(self.restart_pending, false)) return false;
+  if (self.asked > disposition::restart) return false;
+  if (find_cancelled_outside(self, self.root) != nullptr) return false;
+  if (end.error) self.more().suppressed.push_back(std::exchange(end.error, nullptr));
+  if (self.has_edges()) {
+    for (edge& e : take_edges(self)) self.extras->suppressed.push_back(e.error);
+  }
+  self.operations->clear_result(self.body);
+  drop_reference(std::exchange(self.reason, nullptr));
+  self.asked = disposition::none;
+  self.ending = false;
+  self.box.closed = false;
+  self.attention = anything_pending(self);
+  return true;
+}
+
+/// Destroys what the fiber owns, as its last act: nothing gets in any more.
+void destroy_belongings(fiber_state& self) noexcept {
+  self.chain.wall = &self.root;
+  if (!self.restartable) self.operations->destroy_call(self.body);
+  clear_mailbox(self.box);
+  if (self.references.load(std::memory_order_acquire) == 1) {  // nobody can ask any more
+    self.operations->clear_result(self.body);
+  }
+  self.chain.wall = nullptr;
+}
+
+void notify_monitors(fiber_state& self) {
+  if (!self.extras) return;
+  for (const fiber_handle& monitor : self.extras->monitors) {
+    const fiber_handle who(&self);
+    send(monitor.get(), make_message(ended{fiber_ref(who), ending(who)}));
+  }
+}
+
+/// Tells everybody, in this order: awaiters and monitors, then whoever it lives in.
+void announce(scheduler& s, fiber_state& self) {
+  cancel_scope& home = *self.root.parent;
+  fiber_state& parent = *home.fiber;
+  const bool observed =
+      !self.end_waiters.empty() || (self.extras && !self.extras->monitors.empty());
+  self.phase = fiber_phase::ended;
+  while (queue_waiter* const w = self.end_waiters.first) {
+    self.end_waiters.remove(*w);
+    s.unpark(*w->fiber);
+  }
+  notify_monitors(self);
+  --home.living;
+  if (!self.restartable) {
+    remove(home.children, self);
+    self.root.parent = nullptr;
+  }
+  if (home.child_ended != nullptr) {
+    home.child_ended(home, self);
+  } else if (self.error && !observed) {
+    push_edge(parent, {.error = self.error, .child = fiber_handle(&self)});
+  }
+  if (home.living == 0 && home.joining) {
+    home.joining = false;
+    s.unpark(parent);
+  }
+}
+
+/// Lets go of the runtime's own reference. The stack is in use until something else runs.
+void retire(scheduler& s, fiber_state& self) noexcept {
+  s.fiber_gone();
+  if (self.references.load(std::memory_order_acquire) == 1 ||
+      self.references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    s.bury(self);
+    self.operations->destroy_result(self.body);
+    self.~fiber_state();
+  }
+}
+
+[[noreturn]] void fiber_entry(void* argument) {
+  auto& self = *static_cast<fiber_state*>(argument);
+  sanitizer_after_switch(self.sanitizer);
+  errno = 0;
+  scheduler& s = *this_scheduler;
+  body_end end;
+  do {
+    end = run_body(self);
+    end_children(self);
+  } while (run_again(self, end));
+  settle_outcome(self, std::move(end));
+  destroy_belongings(self);
+  announce(s, self);
+  const sanitizer_state known_to_sanitizers = self.sanitizer;
+  if (!self.restartable) retire(s, self);
+  s.leave(known_to_sanitizers);
+}
+
+/// The fiber in which the error the body ended by arose: often another one.
+void find_source(fiber_state& self) {
+  if (!self.extras) return;
+  for (const known_error& known : self.extras->known) {
+    if (known.error == self.error) self.extras->error_source = known.source;
+  }
+}
+
+/// Unwound by `cancelled`: what that means is up to whoever asked.
+void settle_unwound(fiber_state& self) {
+  switch (self.asked) {
+    case disposition::move_on:
+      return;  // the value lies in its place
+    case disposition::stop:
+      self.stopped = true;
+      return;
+    case disposition::cancel:
+      self.error = self.extras && self.extras->cancel_error
+                       ? self.extras->cancel_error
+                       : std::make_exception_ptr(cancel_error(self.reason->why.message));
+      return;
+    case disposition::none:
+    case disposition::restart:
+      break;
+  }
+  if (cancel_scope* const outer = find_cancelled_outside(self, self.root)) {
+    self.stopped = true;
+    add_reference(*outer->request);
+    drop_reference(std::exchange(self.reason, outer->request));
+    return;
+  }
+  self.error = std::make_exception_ptr(structure_error(
+      "a `cancelled` left fiber \"" + name_of(self) + "\", which nobody asked to stop"));
+}
+
+/// Errors of children that nobody took make the fiber fail.
+void add_leftover_errors(fiber_state& self) {
+  std::vector<std::exception_ptr> errors;
+  for (edge& e : take_edges(self)) {
+    if (e.child.get() == nullptr) {
+      self.more().suppressed.push_back(std::move(e.error));
+    } else {
+      errors.push_back(std::move(e.error));
+      if (!self.error && errors.size() == 1) {
+        const fiber_extras* const child = e.child.get()->extras.get();
+        const bool passed_on = child != nullptr && child->error_source.get() != nullptr;
+        self.more().error_source = passed_on ? child->error_source : e.child;
+      }
+    }
+  }
+  if (errors.empty()) return;
+  if (self.error) errors.insert(errors.begin(), self.error);
+  self.error = aggregate(std::move(errors));
+  self.stopped = false;
+}
+
+}  // namespace
+
+void end_children(fiber_state& self) {
+  scheduler& s = *this_scheduler;
+  drop_grace(s, self);
+  self.ending = true;
+  self.reason = self.root.request;
+  if (self.reason != nullptr) add_reference(*self.reason);
+  if (self.root.living != 0 && self.root.request == nullptr) {
+    latch(self.root, make_request(cancel_kind::parent, {}, self.spun_at));
+  }
+  join(s, self.root);
+  drop_reference(std::exchange(self.root.request, nullptr));
+}
+
+void settle_outcome(fiber_state& self, body_end end) {
+  if (end.unwound) {
+    settle_unwound(self);
+  } else if (end.error) {
+    self.error = std::move(end.error);
+    find_source(self);
+  }
+  add_leftover_errors(self);
+  if ((self.error || self.stopped) && self.operations != nullptr) {
+    self.operations->clear_result(self.body);
+  }
+}
+
+new_fiber allocate_fiber(const spin_options& options, std::size_t size, std::size_t align) {
+  scheduler& s = here("spin");
+  const stack_span stack = s.take_stack(options.stack_size, size + align);
+  std::byte* const top = stack.high - colour_of(stack);
+  auto* const state =
+      ::new (align_down(top - sizeof(fiber_state), alignof(fiber_state))) fiber_state;
+  std::byte* const body =
+      align_down(reinterpret_cast<std::byte*>(state) - size, align < line ? line : align);
+  state->stack = stack;
+  state->body = body;
+  state->door = &s.door();
+  state->id = s.next_id();
+  state->spun_at = options.where;
+  state->start_always = options.start == start_policy::always;
+  state->restartable = options.restartable;
+  state->box.cap = options.mailbox;
+  if (!options.name.empty()) {
+    try {
+      state->more().name = options.name;
+    } catch (...) {
+      abandon_fiber(*state);
+      throw;
+    }
+  }
+  return {state, body};
+}
+
+void abandon_fiber(fiber_state& fresh) noexcept {
+  const stack_span stack = fresh.stack;
+  fresh.~fiber_state();
+  this_scheduler->fiber_gone();
+  this_scheduler->give_back(stack);
+}
+
+fiber_handle start_fiber(fiber_state& fresh, const body_operations& operations,
+                         cancel_scope* home) {
+  scheduler& s = *this_scheduler;
+  if (home == nullptr) home = &s.running().root;
+  fresh.operations = &operations;
+  fresh.restartable = fresh.restartable && operations.repeatable;
+  fresh.root.fiber = &fresh;
+  fresh.root.parent = home;
+  fresh.chain.innermost = &fresh.root;
+  fresh.deadlines = home->fiber->deadlines != 0 ? 1 : 0;
+  append(home->children, fresh);
+  ++home->living;
+  sanitizer_create(fresh.sanitizer, fresh.stack);
+  prepare_context(fresh);
+  fresh.attention = home->fiber->attention && anything_pending(fresh);
+  fresh.references.store(2, std::memory_order_relaxed);
+  s.enqueue(fresh);
+  fresh.phase = fiber_phase::fresh;
+  return fiber_handle(&fresh, fiber_handle::adopt_t{});
+}
+
+void revive(scheduler& s, fiber_state& ended) {
+  cancel_scope& home = *ended.root.parent;
+  ended.operations->clear_result(ended.body);
+  ended.error = nullptr;
+  ended.stopped = false;
+  ended.ending = false;
+  ended.asked = disposition::none;
+  drop_reference(std::exchange(ended.reason, nullptr));
+  if (ended.extras) {
+    ended.extras->suppressed.clear();
+    ended.extras->error_source = {};
+  }
+  ++home.living;
+  sanitizer_destroy(ended.sanitizer);
+  sanitizer_create(ended.sanitizer, ended.stack);
+  ended.exceptions = {};
+  prepare_context(ended);
+  ended.attention = anything_pending(ended);
+  s.enqueue(ended);
+  ended.phase = fiber_phase::fresh;
+}
+
+void join(scheduler& s, cancel_scope& node) {
+  while (node.living != 0) {
+    waiter how;
+    how.what = "the end of its children";
+    node.joining = true;
+    s.park(how);
+  }
+  while (fiber_state* const dormant = node.children.first) dispose(s, *dormant);
+}
+
+void dispose(scheduler& s, fiber_state& dormant) noexcept {
+  scope_chain& chain = s.running().chain;
+  cancel_scope* const wall = std::exchange(chain.wall, chain.innermost);
+  remove(dormant.root.parent->children, dormant);
+  dormant.restartable = false;
+  dormant.operations->destroy_call(dormant.body);
+  chain.wall = wall;
+  s.fiber_gone();
+  drop_reference(dormant);
+}
+
+}  // namespace motet::detail

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// A fiber's way from its first switch to its end.
+
+#include <exception>
+#include <span>
+#include <vector>
+
+#include "lib/core/fiber_state.hpp"
+#include "lib/core/scheduler.hpp"
+
+namespace motet::detail {
+
+/// How a body ended, before children's errors are added.
+struct body_end {
+  std::exception_ptr error;  ///< Its own.
+  bool unwound = false;      ///< By `cancelled`.
+};
+
+/// Ends and awaits all fibers that live in `self`, whose body is done.
+void end_children(fiber_state& self);
+
+/// Settles what `self` ended with: value, error or stop, and what gave way.
+void settle_outcome(fiber_state& self, body_end end);
+
+/// Waits until nothing lives in the node. Cannot be cut short.
+void join(scheduler& s, cancel_scope& node);
+
+/// One error bare, two or more as an exception_group; null if there is none.
+[[nodiscard]] std::exception_ptr aggregate(std::vector<std::exception_ptr> errors,
+                                           std::size_t dropped = 0);
+
+/// Notes where the error of an ended fiber, about to be thrown into `self`, arose.
+void introduce_error(fiber_state& self, const fiber_handle& from);
+/// Hands an error that nobody is there to get to `run_options::on_unhandled`.
+void report_unhandled(const fiber_state& from, std::exception_ptr error) noexcept;
+
+/// Runs an ended, restartable fiber again.
+void revive(scheduler& s, fiber_state& ended);
+/// Nobody can restart this ended, restartable fiber any more: destroys its callable.
+void dispose(scheduler& s, fiber_state& dormant) noexcept;
+
+/// Throws away what is in a mailbox.
+void clear_mailbox(mailbox& box) noexcept;
+/// What arrives from now on is for the fiber's next run.
+void close_mailbox(mailbox& box) noexcept;
+
+}  // namespace motet::detail

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include <motet/error.hpp>
+#include <motet/mailbox.hpp>
+
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+#include "lib/fiber/remote.hpp"
+
+namespace motet {
+
+namespace detail {
+
+namespace {
+
+/// Blocks of a few small sizes, kept by the thread that frees them: a message costs less
+/// than a malloc. What is kept when a thread ends is lost; it is bounded.
+struct message_blocks {
+  static constexpr std::size_t step = 32;
+  static constexpr std::size_t sizes = 4;
+  static constexpr unsigned most = 64;
+
+  struct free_block {
+    free_block* next;
+  };
+  std::array<free_block*, sizes> first;
+  std::array<unsigned, sizes> count;
+
+  static std::size_t index(std::size_t size) noexcept { return (size - 1) / step; }
+};
+
+constinit thread_local message_blocks blocks{};
+
+}  // namespace
+
+void* allocate_message(std::size_t size) {
+  const std::size_t i = message_blocks::index(size);
+  if (i >= message_blocks::sizes) return ::operator new(size);
+  if (auto* const block = blocks.first[i]; block != nullptr) {
+    blocks.first[i] = block->next;
+    --blocks.count[i];
+    return block;
+  }
+  return ::operator new((i + 1) * message_blocks::step);
+}
+
+void free_message(void* room, std::size_t size) noexcept {
+  const std::size_t i = message_blocks::index(size);
+  if (i >= message_blocks::sizes || blocks.count[i] == message_blocks::most) {
+    ::operator delete(room);
+    return;
+  }
+  blocks.first[i] = ::new (room) message_blocks::free_block{blocks.first[i]};
+  ++blocks.count[i];
+}
+
+namespace {
+
+void append(mailbox& box, message_ptr what) noexcept {
+  message* const m = what.release();
+  m->next = nullptr;
+  (box.last != nullptr ? box.last->next : box.first) = m;
+  box.last = m;
+  ++box.size;
+}
+
+/// Takes out the message after `previous` (null: the first).
+message_ptr take_after(mailbox& box, message* previous) noexcept {
+  message*& link = previous != nullptr ? previous->next : box.first;
+  message* const m = link;
+  link = m->next;
+  if (box.last == m) box.last = previous;
+  --box.size;
+  if (queue_waiter* const sender = box.senders.first; sender != nullptr) {
+    box.senders.remove(*sender);
+    this_scheduler->unpark(*sender->fiber);
+  }
+  return message_ptr(m);
+}
+
+message_ptr take_wanted(mailbox& box, const receive_waiter& wish) noexcept {
+  if (box.closed) return {};
+  message* previous = nullptr;
+  for (message* m = box.first; m != nullptr; previous = m, m = m->next) {
+    if (wish.wants(m->key)) return take_after(box, previous);
+  }
+  return {};
+}
+
+/// Hands over to the receiver that waits for just this, or keeps it.
+bool accept_message(fiber_state& to, message_ptr what) noexcept {
+  mailbox& box = to.box;
+  receive_waiter* const receiver = box.receiver;
+  if (receiver != nullptr && !box.closed && receiver->wants(what->key)) {
+    // From here on the message is received, whatever happens before the receiver runs.
+    receiver->given = std::move(what);
+    box.receiver = nullptr;
+    this_scheduler->unpark(to);
+    return true;
+  }
+  append(box, std::move(what));
+  return true;
+}
+
+void stop_receiving(waiter& w) noexcept {
+  w.fiber->box.receiver = nullptr;
+  this_scheduler->unpark(*w.fiber);
+}
+
+}  // namespace
+
+bool send(fiber_state* to, message_ptr what) noexcept {
+  if (to == nullptr || to->phase == fiber_phase::ended) return false;
+  if (is_local(*to)) return accept_message(*to, std::move(what));
+  return post_to(*to, [what = std::move(what)](fiber_state& f) mutable {
+    accept_message(f, std::move(what));
+  });
+}
+
+message_ptr receive_one(std::span<const type_key> keys) {
+  scheduler& s = here("receive");
+  fiber_state& self = enter_point(s);
+  receive_waiter how;
+  how.what = "a message";
+  how.abort = &stop_receiving;
+  how.keys = keys.data();
+  how.count = keys.size();
+  if (message_ptr found = take_wanted(self.box, how)) return found;
+  if (!self.box.closed) {
+    self.box.receiver = &how;
+    park(s, how);
+    if (how.given) return std::move(how.given);
+  }
+  throw closed_error("the fiber is being restarted: its mailbox is the next run's");
+}
+
+message_ptr try_receive_one(std::span<const type_key> keys) {
+  receive_waiter wish;
+  wish.keys = keys.data();
+  wish.count = keys.size();
+  return take_wanted(here("try_receive").running().box, wish);
+}
+
+void clear_mailbox(mailbox& box) noexcept {
+  while (box.first != nullptr) take_after(box, nullptr);
+}
+
+void close_mailbox(mailbox& box) noexcept {
+  box.closed = true;
+  receive_waiter* const receiver = std::exchange(box.receiver, nullptr);
+  if (receiver != nullptr) this_scheduler->unpark(*receiver->fiber);
+}
+
+}  // namespace detail
+
+void fiber_ref::send_capped(detail::message_ptr message) const {
+  detail::scheduler& s = detail::here("send");
+  enter_point(s);
+  detail::fiber_state* const to = get();
+  if (to == nullptr) throw closed_error("send to a null fiber handle");
+  while (to->phase != fiber_phase::ended && detail::is_local(*to) && to->box.cap != 0 &&
+         to->box.size >= to->box.cap) {
+    wait_in(s, to->box.senders, "room in a mailbox");
+  }
+  if (!detail::send(to, std::move(message))) {
+    throw closed_error("send to a fiber that has ended");
+  }
+}
+
+}  // namespace motet

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Doing something to a fiber on its own thread.
+
+#include <utility>
+
+#include "lib/core/fiber_state.hpp"
+#include "lib/core/remote_queue.hpp"
+#include "lib/core/scheduler.hpp"
+
+namespace motet::detail {
+
+/// Whether the fiber belongs to the scheduler of this thread.
+[[nodiscard]] inline bool is_local(const fiber_state& fiber) noexcept {
+  return this_scheduler != nullptr && fiber.door == &this_scheduler->door();
+}
+
+/// Has `what(fiber)` done on the fiber's thread, soon. Any thread.
+/// @returns whether it will be; if not, `what` is dropped.
+template <class F>
+bool post_to(fiber_state& fiber, F what) {
+  struct task : remote_task {
+    fiber_handle target;
+    F what;
+    task(fiber_state& f, F&& w) : target(&f), what(std::move(w)) {
+      run = [](remote_task& self) noexcept {
+        auto& mine = static_cast<task&>(self);
+        // Its scheduler may have ended since, and the door be another's.
+        if (this_scheduler != nullptr && mine.target.get()->phase != fiber_phase::ended) {
+          mine.what(*mine.target.get());
+        }
+        delete &mine;
+      };
+    }
+  };
+  if (fiber.phase == fiber_phase::ended) return false;
+  auto* const posted = new task(fiber, std::move(what));
+  if (fiber.door->post(*posted)) return true;
+  delete posted;
+  return false;
+}
+
+/// Does `what(fiber)` now, or on the fiber's thread soon.
+/// @returns what it returns, or whether it will be done.
+template <class F>
+bool on_owner(fiber_state& fiber, F what) {
+  if (is_local(fiber)) return what(fiber);
+  return post_to(fiber, std::move(what));
+}
+
+}  // namespace motet::detail

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include <motet/run.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include <motet/debug.hpp>
+#include <motet/error.hpp>
+
+#include "backend/make_backend.hpp"
+#include "lib/context/overflow.hpp"
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+#include "lib/fiber/signals.hpp"
+#include "lib/fiber/verbs.hpp"
+
+namespace motet {
+
+namespace detail {
+
+namespace {
+
+/// What `run` was told, for those who report to it.
+struct run_state {
+  const run_options& options;
+  bool deadlock_told = false;
+};
+constinit thread_local run_state* this_run = nullptr;
+
+engine engine_of(backend_kind kind) noexcept {
+  switch (kind) {
+    case backend_kind::automatic:
+      break;
+    case backend_kind::uring:
+      return engine::uring;
+    case backend_kind::libev:
+      return engine::libev;
+    case backend_kind::sim:
+      return engine::sim;
+  }
+  return engine::automatic;
+}
+
+/// Ends the main fiber's wait with a deadlock_error, where nothing but that can end it.
+void fail_main(scheduler& s) noexcept {
+  fiber_state& main = s.main();
+  waiter* const how = main.phase == fiber_phase::parked ? main.waiting : nullptr;
+  if (how == nullptr || how->abort == nullptr || how->aborted) {
+    std::fputs("motet: deadlock, and the main fiber cannot be told:\n", stderr);
+    std::fputs(dump().c_str(), stderr);
+    std::terminate();
+  }
+  main.deadlocked = true;
+  how->aborted = true;
+  how->abort(*how);
+}
+
+void on_deadlock(scheduler& s) noexcept {
+  if (s.kernel().simulated()) return fail_main(s);
+  // On a real backend a signal or another thread may still come: tell, and wait on.
+  if (std::exchange(this_run->deadlock_told, true) || is_suspended(s.main())) return;
+  std::fputs("motet: every fiber is parked and nothing in sight can wake any of them:\n",
+             stderr);
+  std::fputs(dump().c_str(), stderr);
+}
+
+void on_signal(scheduler& s, int number, unsigned count) noexcept {
+  if (count > 1) {
+    std::fputs(dump().c_str(), stderr);
+    expire_graces(s.main());
+  }
+  ask(s.main(), disposition::stop,
+      make_request(cancel_kind::signal, signal_name(number), call_site{}));
+}
+
+/// Async-signal-safe: runs on the signal stack of a thread whose fiber has no stack left.
+std::size_t describe_running(char* into, std::size_t room) noexcept {
+  if (this_scheduler == nullptr) return 0;
+  const fiber_state& fiber = this_scheduler->running();
+  const bool named = fiber.extras && !fiber.extras->name.empty();
+  char number[32];
+  std::snprintf(number, sizeof number, "fiber %llu",
+                static_cast<unsigned long long>(fiber.id & 0xff'ffff'ffffU));
+  const int length = std::snprintf(
+      into, room,
+      "fiber \"%s\" overflowed its %zu KiB stack (spun at %s:%u); give it more with "
+      "spin({.stack_size = ...}, ...)",
+      named ? fiber.extras->name.c_str() : number, fiber.stack.size() / 1024,
+      fiber.spun_at.line != 0 ? fiber.spun_at.file : "an unknown place", fiber.spun_at.line);
+  if (length < 0) return 0;
+  return std::min(static_cast<std::size_t>(length), room);
+}
+
+body_end run_main_body(function_ref<void()> body) {
+  try {
+    body();
+    return {};
+  } catch (const cancelled&) {
+    return {.error = nullptr, .unwound = true};
+  } catch (...) {
+    return {.error = std::current_exception(), .unwound = false};
+  }
+}
+
+/// The main fiber's control block: the thread owns the stack.
+fiber_handle make_main() {
+  auto* const main = new fiber_state;
+  main->root.fiber = main;
+  main->chain.innermost = &main->root;
+  return {main, fiber_handle::adopt_t{}};
+}
+
+/// Runs `body` and whatever it leaves behind, to the end. @returns the signal that ended
+/// it, or 0.
+int run_to_the_end(scheduler& s, function_ref<void()> body) {
+  fiber_state& main = s.main();
+  body_end end = run_main_body(body);
+  end_children(main);
+  settle_outcome(main, std::move(end));
+  clear_mailbox(main.box);
+  main.phase = fiber_phase::ended;
+  while (queue_waiter* const w = main.end_waiters.first) main.end_waiters.remove(*w);
+  if (!main.stopped || main.reason->why.kind != cancel_kind::signal) return 0;
+  return signal_number(main.reason->why.message);
+}
+
+}  // namespace
+
+bool is_suspended(const fiber_state& fiber) noexcept {
+  return fiber.phase == fiber_phase::parked && fiber.waiting->what == waits_to_be_stopped;
+}
+
+void report_unhandled(const fiber_state& from, std::exception_ptr error) noexcept {
+  if (this_run != nullptr && this_run->options.on_unhandled) {
+    this_run->options.on_unhandled(std::move(error));
+    return;
+  }
+  std::fprintf(stderr, "motet: nobody handles the error of fiber \"%s\": %s\n",
+               name_of(from).c_str(), describe(error).c_str());
+}
+
+void run_main(const run_options& options, function_ref<void()> body, bool has_result) {
+  if (this_scheduler != nullptr) {
+    throw structure_error("run inside of a fiber: this thread is a scheduler already");
+  }
+  install_overflow_handler(&describe_running);
+  const fiber_handle main = make_main();
+  run_state state{options};
+  int signal = 0;
+  {
+    scheduler s(make_backend(engine_of(options.backend)), *main.get(), options.stack_size,
+                {.on_signal = &on_signal, .on_deadlock = &on_deadlock});
+    this_run = &state;
+    {
+      const signal_watch watch(s.door(), options.signals);
+      signal = run_to_the_end(s, body);
+    }
+    this_run = nullptr;
+  }
+  if (signal != 0) std::exit(128 + signal);
+  if (main.get()->error) std::rethrow_exception(main.get()->error);
+  if (main.get()->stopped && has_result) throw fiber_stopped(main.get()->reason->why);
+}
+
+}  // namespace detail
+
+const char* backend_name() noexcept {
+  return detail::this_scheduler == nullptr ? "none" : detail::this_scheduler->kernel().name();
+}
+
+}  // namespace motet

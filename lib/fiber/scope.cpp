@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <utility>
+
+#include <motet/scope.hpp>
+
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+#include "lib/fiber/remote.hpp"
+#include "lib/fiber/run_in.hpp"
+
+namespace motet {
+
+using detail::cancel_scope;
+using detail::fiber_state;
+
+scope::scope(scope_options options) : options_(options) {
+  detail::scheduler& s = detail::here("with_scope");
+  id_ = s.next_id();
+  child_ended = [](cancel_scope& node, fiber_state& child) noexcept {
+    static_cast<scope&>(node).hear_of_end(child);
+  };
+  detail::open_scope(s.running(), *this);
+}
+
+cancel_scope* scope::open_node() {
+  if (closed_) throw structure_error("spin into a scope that has been left");
+  return this;
+}
+
+bool scope::cancel(std::string_view why, call_site where) {
+  return cancel_as(cancel_kind::scope, why, where);
+}
+
+bool scope::cancel_as(cancel_kind kind, std::string_view why, call_site where) {
+  if (closed_) return false;
+  return detail::latch(*this, detail::make_request(kind, why, where));
+}
+
+void scope::fail(std::exception_ptr error) {
+  if (closed_ || !error) return;
+  keep(std::move(error));
+  if (request == nullptr) {
+    detail::latch(*this, detail::make_request(cancel_kind::failure,
+                                              describe(errors_.back()), call_site{}));
+  }
+}
+
+void scope::keep(std::exception_ptr error) {
+  if (std::find(errors_.begin(), errors_.end(), error) != errors_.end()) return;
+  if (errors_.size() < exception_group::capacity) {
+    errors_.push_back(std::move(error));
+  } else {
+    ++dropped_;
+  }
+}
+
+void scope::hear_of_end(fiber_state& child) noexcept {
+  if (child.error) {
+    if (options_.errors == error_policy::fail) {
+      if (errors_.empty()) source_ = detail::fiber_handle(&child);
+      fail(child.error);
+    } else {
+      detail::report_unhandled(child, child.error);
+    }
+  } else if (child.stopped && child.asked == detail::disposition::none) {
+    cut_short_ = true;
+  }
+}
+
+std::size_t scope::size() const noexcept { return living; }
+
+scope_ref scope::ref() const {
+  return scope_ref(fiber_ref(detail::fiber_handle(fiber)), id_);
+}
+
+void scope::run(detail::function_ref<void(scope&)> body, bool has_result) {
+  std::exception_ptr unwound;
+  try {
+    body(*this);
+  } catch (const cancelled&) {
+    unwound = std::current_exception();
+  } catch (...) {
+    body_failed(std::current_exception());
+  }
+  finish(std::move(unwound), has_result);
+}
+
+/// The body's error comes first, even if children failed while it was unwinding.
+void scope::body_failed(std::exception_ptr error) {
+  const bool first = std::find(errors_.begin(), errors_.end(), error) == errors_.end();
+  fail(error);
+  if (first && errors_.size() > 1) {
+    std::rotate(errors_.begin(), errors_.end() - 1, errors_.end());
+  }
+}
+
+void scope::finish(std::exception_ptr unwound, bool has_result) {
+  detail::scheduler& s = *detail::this_scheduler;
+  fiber_state& self = s.running();
+  detail::join(s, *this);
+  closed_ = true;
+  const bool cancelled_here = request != nullptr;
+  cancel_scope* const outside = detail::find_cancelled_outside(self, *this);
+  std::string why = cancelled_here ? request->why.message : std::string();
+  detail::close_scope(self, *this);
+  if (!errors_.empty()) throw_errors(self);
+  if (unwound) {
+    if (outside != nullptr || !cancelled_here) std::rethrow_exception(std::move(unwound));
+    if (has_result) throw cancel_error(why);
+    return;
+  }
+  if (cut_short_ && !cancelled_here && outside != nullptr) {
+    fiber_state::throw_cancelled(*outside->request);
+  }
+}
+
+void scope::throw_errors(fiber_state& self) {
+  const bool single = errors_.size() == 1 && dropped_ == 0;
+  std::exception_ptr error = detail::aggregate(std::move(errors_), dropped_);
+  if (single && source_.get() != nullptr && source_.get()->error == error) {
+    detail::introduce_error(self, source_);
+  }
+  std::rethrow_exception(std::move(error));
+}
+
+scope* scope::find(const fiber_ref& where, std::uint64_t id) noexcept {
+  if (where.done()) return nullptr;
+  fiber_state* const fiber = where.get();
+  for (cancel_scope* s = fiber->chain.innermost; s != nullptr && s->fiber == fiber;
+       s = s->parent) {
+    if (s->child_ended == nullptr) continue;
+    auto* const candidate = static_cast<scope*>(s);
+    if (candidate->id_ == id) return candidate;
+  }
+  return nullptr;
+}
+
+bool scope_ref::cancel(std::string_view why, call_site where) const {
+  return cancel_as(cancel_kind::scope, why, where);
+}
+
+bool scope_ref::cancel_as(cancel_kind kind, std::string_view why, call_site where) const {
+  if (!fiber_) return false;
+  return detail::on_owner(*fiber_.get(), [kind, where, id = id_, owner = fiber_,
+                                          text = std::string(why)](fiber_state&) {
+    scope* const open = scope::find(owner, id);
+    return open != nullptr && open->cancel_as(kind, text, where);
+  });
+}
+
+void detail::token_link::pass_on::operator()() const noexcept {
+  target.cancel_as(cancel_kind::token, "a stop token was requested", where);
+}
+
+}  // namespace motet

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include <motet/time.hpp>
+
+#include <motet/error.hpp>
+
+#include "lib/core/cancel_tree.hpp"
+
+namespace motet {
+
+time_point clock::now() noexcept {
+  return detail::this_scheduler != nullptr ? detail::this_scheduler->time().now()
+                                           : detail::machine_time();
+}
+
+namespace detail {
+
+namespace {
+
+struct sleeper : waiter, timer {};
+
+void park_until(scheduler& s, time_point when) {
+  sleeper how;
+  how.what = "a point in time";
+  how.deadline = when;
+  how.abort = [](waiter& w) noexcept {
+    this_scheduler->timers().remove(static_cast<sleeper&>(w));
+    this_scheduler->unpark(*w.fiber);
+  };
+  how.expired = [](timer& t) noexcept {
+    this_scheduler->unpark(*static_cast<sleeper&>(t).fiber);
+  };
+  how.fiber = &s.running();
+  s.timers().add(how, timer_heap::rank::sleeper);
+  park(s, how);
+}
+
+}  // namespace
+
+time_point next_tick(time_point last, duration step) {
+  if (step <= duration::zero()) throw structure_error("every needs a positive interval");
+  const time_point now = clock::now();
+  return last + step * ((now - last) / step + 1);
+}
+
+void sleep_for(duration span) {
+  scheduler& s = here("sleep");
+  enter_point(s);
+  if (span > duration::zero()) {
+    park_until(s, add_saturated(s.time().not_before_now(), span));
+  }
+}
+
+}  // namespace detail
+
+void sleep_until(time_point when) {
+  detail::scheduler& s = detail::here("sleep_until");
+  enter_point(s);
+  if (when > s.time().now()) detail::park_until(s, when);
+}
+
+}  // namespace motet

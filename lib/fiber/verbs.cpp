@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+#include "lib/fiber/verbs.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <motet/error.hpp>
+#include <motet/fiber.hpp>
+
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+#include "lib/fiber/remote.hpp"
+#include "lib/fiber/walk_tree.hpp"
+
+namespace motet {
+
+namespace detail {
+
+request_record* make_request(cancel_kind kind, std::string_view why, call_site where) {
+  cancel_reason reason{.kind = kind, .message = std::string(why), .source = {},
+                       .where = where, .at = clock::now()};
+  if (this_scheduler != nullptr) reason.source = this_fiber::self();
+  return new request_record(std::move(reason));
+}
+
+bool ask(fiber_state& fiber, disposition what, request_record* why) noexcept {
+  if (fiber.phase == fiber_phase::ended || fiber.ending) {
+    drop_reference(why);
+    return false;
+  }
+  if (fiber.asked > disposition::restart) {
+    // The first meaning holds; but a stop that was to come after a grace comes now.
+    drop_grace(*this_scheduler, fiber);
+    return latch(fiber.root, why);
+  }
+  if (fiber.asked == disposition::restart && fiber.root.request != nullptr) {
+    why->later = std::exchange(fiber.root.request, why);
+    fiber.asked = what;
+    return true;
+  }
+  fiber.asked = what;
+  latch(fiber.root, why);
+  return true;
+}
+
+void drop_grace(scheduler& s, fiber_state& fiber) noexcept {
+  if (!fiber.extras || !fiber.extras->grace) return;
+  const auto grace = std::move(fiber.extras->grace);
+  if (grace->armed()) s.timers().remove(*grace);
+  drop_reference(grace->why);
+}
+
+namespace {
+
+void on_grace_over(timer& t) noexcept {
+  auto& grace = static_cast<grace_timer&>(t);
+  latch(grace.fiber->root, std::exchange(grace.why, nullptr));
+}
+
+bool begin_grace(fiber_state& fiber, duration grace, request_record* why) {
+  if (fiber.phase == fiber_phase::ended || fiber.ending ||
+      fiber.asked > disposition::restart) {
+    drop_reference(why);
+    return false;
+  }
+  scheduler& s = *this_scheduler;
+  auto timer = std::make_unique<grace_timer>();
+  timer->deadline = add_saturated(s.time().not_before_now(), grace);
+  timer->expired = &on_grace_over;
+  timer->fiber = &fiber;
+  timer->why = why;
+  s.timers().add(*timer, timer_heap::rank::scope);
+  fiber.asked = disposition::stop;
+  fiber.more().grace = std::move(timer);
+  return true;
+}
+
+bool restart_ended(fiber_state& fiber) {
+  const cancel_scope* const home = fiber.root.parent;
+  if (!fiber.restartable || home == nullptr || home->fiber->ending) return false;
+  clear_mailbox(fiber.box);
+  revive(*this_scheduler, fiber);
+  return true;
+}
+
+/// Takes over the record.
+bool restart_fiber(fiber_state& fiber, request_record* why) {
+  const bool ended = fiber.phase == fiber_phase::ended;
+  const bool refused = fiber.asked > disposition::restart || !fiber.operations->repeatable;
+  if (ended || refused) {
+    drop_reference(why);
+    return ended && restart_ended(fiber);
+  }
+  clear_mailbox(fiber.box);
+  if (fiber.phase == fiber_phase::fresh) {  // what it will do first is what is asked for
+    drop_reference(why);
+    return true;
+  }
+  close_mailbox(fiber.box);
+  fiber.restart_pending = true;
+  if (fiber.asked == disposition::restart || fiber.ending) {
+    drop_reference(why);
+  } else {
+    fiber.asked = disposition::restart;
+    latch(fiber.root, why);
+  }
+  return true;
+}
+
+bool raise_into(fiber_state& fiber, std::exception_ptr error) {
+  if (fiber.phase == fiber_phase::ended || fiber.ending || !error) return false;
+  push_edge(fiber, {.error = std::move(error), .child = {}});
+  return true;
+}
+
+}  // namespace
+
+void expire_graces(fiber_state& fiber) noexcept {
+  walk_tree(fiber, [](fiber_state& f, std::size_t) {
+    if (!f.extras || !f.extras->grace || !f.extras->grace->armed()) return;
+    this_scheduler->timers().remove(*f.extras->grace);
+    on_grace_over(*f.extras->grace);
+  });
+}
+
+void join_fiber(scheduler& s, fiber_state& fiber) noexcept {
+  while (fiber.phase != fiber_phase::ended) {
+    queue_waiter how;
+    how.what = "the end of a fiber (shielded)";
+    fiber.end_waiters.push(how);
+    s.park(how);
+  }
+}
+
+bool move_on(const fiber_handle& fiber, function_ref<void(void*)> store, call_site where) {
+  fiber_state* const f = fiber.get();
+  if (f == nullptr) return false;
+  if (!is_local(*f)) {
+    throw structure_error("move_on from another thread than the fiber's");
+  }
+  if (f->phase == fiber_phase::ended || f->ending || f->asked > disposition::restart) {
+    return false;
+  }
+  store(f->body);
+  return ask(*f, disposition::move_on, make_request(cancel_kind::move_on, {}, where));
+}
+
+void* result_of(fiber_state& fiber) noexcept { return fiber.body; }
+
+}  // namespace detail
+
+using detail::disposition;
+using detail::fiber_state;
+using detail::make_request;
+using detail::on_owner;
+
+namespace {
+
+bool ask_from_outside(fiber_state* fiber, disposition what, cancel_kind kind,
+                      std::string_view why, call_site where) {
+  if (fiber == nullptr || fiber->phase == fiber_phase::ended) return false;
+  if (detail::is_local(*fiber)) return ask(*fiber, what, make_request(kind, why, where));
+  struct free_record {
+    void operator()(detail::request_record* r) const noexcept { detail::drop_reference(r); }
+  };
+  std::unique_ptr<detail::request_record, free_record> record(make_request(kind, why, where));
+  return detail::post_to(*fiber, [what, record = std::move(record)](fiber_state& f) mutable {
+    ask(f, what, record.release());
+  });
+}
+
+}  // namespace
+
+bool fiber_ref::stop(std::string_view why, call_site where) const {
+  return ask_from_outside(get(), disposition::stop, cancel_kind::stop, why, where);
+}
+
+bool fiber_ref::cancel(std::string_view why, call_site where) const {
+  return ask_from_outside(get(), disposition::cancel, cancel_kind::cancel, why, where);
+}
+
+bool fiber_ref::cancel_with(std::exception_ptr error, call_site where) const {
+  fiber_state* const fiber = get();
+  if (fiber == nullptr) return false;
+  return on_owner(*fiber, [error = std::move(error), where](fiber_state& f) {
+    if (f.phase == fiber_phase::ended || f.ending) return false;
+    if (f.asked <= disposition::restart) f.more().cancel_error = error;
+    return ask(f, disposition::cancel,
+               make_request(cancel_kind::cancel, describe(error), where));
+  });
+}
+
+bool fiber_ref::terminate(duration grace, call_site where) const {
+  if (grace <= duration::zero()) {
+    return ask_from_outside(get(), disposition::stop, cancel_kind::terminate, {}, where);
+  }
+  fiber_state* const fiber = get();
+  if (fiber == nullptr) return false;
+  return on_owner(*fiber, [grace, where](fiber_state& f) {
+    return detail::begin_grace(f, grace, make_request(cancel_kind::terminate, {}, where));
+  });
+}
+
+bool fiber_ref::restart(call_site where) const {
+  fiber_state* const fiber = get();
+  if (fiber == nullptr) return false;
+  if (fiber->is_main()) throw structure_error("the main fiber cannot be restarted");
+  if (!detail::is_local(*fiber) && fiber->phase == fiber_phase::ended) return false;
+  return on_owner(*fiber, [where](fiber_state& f) {
+    return detail::restart_fiber(f, make_request(cancel_kind::restart, {}, where));
+  });
+}
+
+bool fiber_ref::raise(std::exception_ptr error) const {
+  fiber_state* const fiber = get();
+  if (fiber == nullptr) return false;
+  return on_owner(*fiber, [error = std::move(error)](fiber_state& f) {
+    return detail::raise_into(f, error);
+  });
+}
+
+bool fiber_ref::raise(std::string_view text) const {
+  return raise(std::make_exception_ptr(std::runtime_error(std::string(text))));
+}
+
+bool fiber_ref::throw_to(std::exception_ptr error) const {
+  detail::scheduler& s = detail::here("throw_to");
+  fiber_state& self = detail::enter_point(s);
+  fiber_state* const target = get();
+  if (target == nullptr || target->phase == fiber_phase::ended) return false;
+  if (target == &self) std::rethrow_exception(std::move(error));
+  if (target->ending) return false;
+
+  struct throw_waiter : detail::waiter {
+    fiber_state* target = nullptr;
+  } how;
+  how.what = "its exception to be thrown";
+  how.target = target;
+  how.abort = [](detail::waiter& w) noexcept {
+    auto& edges = static_cast<throw_waiter&>(w).target->extras->edges;
+    const auto mine = std::find_if(edges.begin(), edges.end(),
+                                   [&](const detail::edge& e) { return e.thrower == &w; });
+    if (mine->committed) {  // it is as good as thrown: this wait is about to end
+      w.aborted = false;
+      return;
+    }
+    edges.erase(mine);
+    detail::this_scheduler->unpark(*w.fiber);
+  };
+  how.fiber = &self;
+  push_edge(*target, {.error = std::move(error), .child = {}, .thrower = &how});
+  detail::park(s, how);
+  return true;
+}
+
+ending fiber_ref::interrupt(std::string_view why, call_site where) const {
+  detail::scheduler& s = detail::here("interrupt");
+  if (get() == &s.running()) throw deadlock_error("a fiber cannot interrupt itself: stop it");
+  ask_from_outside(get(), disposition::stop, cancel_kind::stop, why, where);
+  return wait();
+}
+
+ending fiber_ref::wait() const {
+  detail::wait_for_end(state_);
+  return ending(state_);
+}
+
+bool fiber_ref::monitor() const {
+  detail::scheduler& s = detail::here("monitor");
+  fiber_state* const fiber = get();
+  if (fiber == nullptr || fiber->phase == fiber_phase::ended) return false;
+  fiber->more().monitors.emplace_back(&s.running());
+  return true;
+}
+
+bool fiber_ref::unmonitor() const {
+  detail::scheduler& s = detail::here("unmonitor");
+  fiber_state* const fiber = get();
+  if (fiber == nullptr || !fiber->extras) return false;
+  return std::erase_if(fiber->extras->monitors, [&](const detail::fiber_handle& monitor) {
+           return monitor.get() == &s.running();
+         }) != 0;
+}
+
+}  // namespace motet
