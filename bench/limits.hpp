@@ -19,7 +19,8 @@ double bare_switch(std::size_t count, long switches);
 /// A context on a pooled stack made, entered, and left for good. ns.
 double bare_context_run(long rounds);
 
-/// A deadline pushed into a 4-ary heap that holds `population` others, and taken out. ns.
+/// A deadline pushed into a 4-ary heap that holds `population` later ones, and taken out.
+/// ns.
 double bare_heap_entry(std::size_t population, long rounds);
 
 /// The cycle counter read and one word stored. ns.
