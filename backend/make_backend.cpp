@@ -17,7 +17,8 @@ namespace motet {
 namespace {
 
 engine engine_from_environment() {
-  const char* const value = std::getenv("MOTET_BACKEND");
+  // Unsafe only beside a thread that changes the environment.
+  const char* const value = std::getenv("MOTET_BACKEND");  // NOLINT(concurrency-mt-unsafe)
   const std::string_view name = value == nullptr ? "" : value;
   if (name.empty() || name == "auto") return engine::automatic;
   if (name == "uring") return engine::uring;

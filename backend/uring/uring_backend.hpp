@@ -27,6 +27,8 @@ class uring_backend final : public backend {
  public:
   /// Throws `std::system_error` that says what was refused.
   explicit uring_backend(const uring_options& options);
+  uring_backend(const uring_backend&) = delete;
+  uring_backend& operator=(const uring_backend&) = delete;
   ~uring_backend() override;
 
   void submit(operation& op) noexcept override;
