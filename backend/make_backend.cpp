@@ -18,7 +18,8 @@ namespace {
 
 engine engine_from_environment() {
   // Unsafe only beside a thread that changes the environment.
-  const char* const value = std::getenv("MOTET_BACKEND");  // NOLINT(concurrency-mt-unsafe)
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
+  const char* const value = std::getenv("MOTET_BACKEND");
   const std::string_view name = value == nullptr ? "" : value;
   if (name.empty() || name == "auto") return engine::automatic;
   if (name == "uring") return engine::uring;
