@@ -7,6 +7,7 @@
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
 #include <motet/debug.hpp>
+#include <motet/endpoint.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
@@ -15,5 +16,6 @@
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/spin.hpp>
+#include <motet/tcp.hpp>
 #include <motet/time.hpp>
 #include <motet/timeout.hpp>

@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <new>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -51,8 +52,8 @@ class fiber_body {
  public:
   template <class G, class... As>
   explicit fiber_body(G&& f, As&&... args) {
-    std::construct_at(&call_, std::forward<G>(f),
-                      std::tuple<Args...>(std::forward<As>(args)...));
+    ::new (static_cast<void*>(&call_))
+        call{std::forward<G>(f), std::tuple<Args...>(std::forward<As>(args)...)};
   }
   fiber_body(const fiber_body&) = delete;
   fiber_body& operator=(const fiber_body&) = delete;

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <utility>
+
+#include <motet/error.hpp>
+#include <motet/scope.hpp>
+#include <motet/tcp.hpp>
+#include <motet/timeout.hpp>
+
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+#include "lib/io/perform.hpp"
+
+namespace motet::tcp {
+
+namespace {
+
+using motet::detail::scheduler;
+using motet::detail::scope_chain;
+using motet::detail::this_scheduler;
+
+/// How long to wait for descriptors or memory to come free.
+constexpr duration back_off = 100ms;
+
+/// Errors of one connection attempt, which the next accept does not have (accept(2)).
+bool is_of_the_connection(int error) noexcept {
+  switch (error) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case EPERM:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_shortage(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/// A connection that broke is its peer's business and no error of the handler.
+bool is_broken_connection(const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::system_error& e) {
+    const int code = e.code().category() == std::system_category() ? e.code().value() : 0;
+    return code == ECONNRESET || code == EPIPE || code == ETIMEDOUT || code == ENOTCONN;
+  } catch (...) {
+    return false;
+  }
+}
+
+/// Serving one listener: who is being served, and who waits for that to change.
+class service {
+ public:
+  service(listener& from, const accept_options& options,
+          motet::detail::function_ref<void(stream&)> handler)
+      : listener_(from), options_(options), handler_(handler) {}
+
+  /// Until cancelled or the listener fails.
+  [[noreturn]] void accept_into(scope& peers) {
+    for (;;) {
+      while (active_ >= options_.max_connections) wait_for_change("a peer to leave");
+      std::error_code ec;
+      stream peer = listener_.accept(ec);
+      if (!ec) {
+        starved_ = false;
+        start(peers, std::move(peer));
+      } else if (is_shortage(ec.value())) {
+        wait_out(ec);
+      } else if (!is_of_the_connection(ec.value())) {
+        throw std::system_error(ec, "accept on " + to_string(listener_.local()));
+      }
+    }
+  }
+
+  /// Gives the peers under way the time that was promised.
+  void drain() {
+    if (options_.grace <= duration::zero()) return;
+    move_on_after(options_.grace, [&] {
+      while (active_ != 0) wait_for_change("peers to finish");
+    });
+  }
+
+ private:
+  void start(scope& peers, stream peer) {
+    ++active_;
+    try {
+      peers.spin({.where = {}}, [this, mine = std::move(peer)]() mutable {
+        serve_one(mine);
+      });
+    } catch (const std::system_error& e) {  // no memory for a stack: as no descriptor
+      --active_;
+      wait_out(e.code());
+    }
+  }
+
+  void serve_one(stream& peer) {
+    const leaver leave{*this};
+    try {
+      handler_(peer);
+    } catch (const cancelled&) {
+      throw;
+    } catch (...) {
+      note(std::current_exception());
+    }
+  }
+
+  void note(std::exception_ptr error) {
+    if (options_.on_error) {
+      options_.on_error(std::move(error));
+    } else if (!is_broken_connection(error)) {
+      motet::detail::report_unhandled(this_scheduler->running(), std::move(error));
+    }
+  }
+
+  void wait_out(std::error_code ec) {
+    if (!std::exchange(starved_, true)) {
+      std::fprintf(stderr, "motet: accept on %s: %s; trying again every 100 ms\n",
+                   to_string(listener_.local()).c_str(), ec.message().c_str());
+    }
+    move_on_after(back_off, [&] { wait_for_change("descriptors or memory"); });
+  }
+
+  void wait_for_change(const char* what) { wait_in(*this_scheduler, change_, what); }
+
+  /// Counts a peer out, however it goes.
+  struct leaver {
+    service& from;
+    ~leaver() {
+      --from.active_;
+      if (auto* const w = from.change_.first; w != nullptr) {
+        from.change_.remove(*w);
+        this_scheduler->unpark(*w->fiber);
+      }
+    }
+  };
+
+  listener& listener_;
+  const accept_options& options_;
+  motet::detail::function_ref<void(stream&)> handler_;
+  std::size_t active_ = 0;
+  bool starved_ = false;
+  motet::detail::wait_queue change_;
+};
+
+/// For the code inside, lifts a shield that was put up further out. The fibers spun in the
+/// scopes between stay behind it.
+class window {
+ public:
+  window(scope_chain& chain, motet::detail::cancel_scope* wall) noexcept
+      : chain_(chain), closed_(std::exchange(chain.wall, wall)) {}
+  window(const window&) = delete;
+  window& operator=(const window&) = delete;
+  ~window() { chain_.wall = closed_; }
+
+ private:
+  scope_chain& chain_;
+  motet::detail::cancel_scope* const closed_;
+};
+
+}  // namespace
+
+stream listener::accept() {
+  std::error_code ec;
+  stream peer = accept(ec);
+  if (ec) throw std::system_error(ec, "accept on " + to_string(local()));
+  return peer;
+}
+
+stream listener::accept(std::error_code& ec) {
+  const std::int32_t fd = motet::detail::perform(accept_request{socket_.fd()},
+                                                 "a connection", socket_.incoming());
+  ec = fd < 0 ? std::error_code(-fd, std::system_category()) : std::error_code();
+  return fd < 0 ? stream() : stream(fd);
+}
+
+endpoint listener::local() const {
+  sockaddr_storage address{};
+  const std::int32_t length = motet::detail::ask_kernel(
+      socket_name_call{socket_.fd(), endpoint_side::local, &address});
+  if (length < 0) motet::detail::throw_failure(length, "ask for the listener's address");
+  return endpoint::from_system(&address, static_cast<std::size_t>(length));
+}
+
+void listener::serve(const accept_options& options,
+                     motet::detail::function_ref<void(stream&)> handler) {
+  motet::detail::fiber_state& self =
+      motet::detail::enter_point(motet::detail::here("accept_loop"));
+  motet::detail::cancel_scope* const outer_wall = self.chain.wall;
+  service s(*this, options, handler);
+  {
+    // A stop of this fiber is not one of its peers: those get their grace first.
+    const motet::detail::shield_guard shielded;
+    with_scope({.errors = error_policy::isolate}, [&](scope& peers) {
+      try {
+        const window open(self.chain, outer_wall);
+        s.accept_into(peers);
+      } catch (const cancelled& c) {
+        const std::string why = "accept_loop: " + to_string(c.reason());
+        s.drain();
+        peers.cancel(why);
+      }
+    });
+  }
+  motet::detail::deliver(self);
+  throw structure_error("accept_loop ended without being stopped");
+}
+
+}  // namespace motet::tcp

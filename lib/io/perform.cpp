@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "lib/io/perform.hpp"
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <motet/debug.hpp>
+#include <motet/detail/descriptor.hpp>
+#include <motet/error.hpp>
+
+#include "backend/posix/calls.hpp"
+#include "lib/core/cancel_tree.hpp"
+
+namespace motet::detail {
+
+namespace {
+
+void abort_operation(waiter& w) noexcept {
+  // The fiber stays parked: it is the operation's own end that wakes it.
+  this_scheduler->kernel().cancel(static_cast<io_wait&>(w).op);
+}
+
+}  // namespace
+
+std::int32_t perform(const request& asked, const char* what, io_wait*& slot) {
+  scheduler& s = here(what);
+  fiber_state& self = enter_point(s);
+  MOTET_EXPECT(slot == nullptr);  // one reader and one writer at a time
+  io_wait how;
+  how.abort = &abort_operation;
+  how.what = what;
+  how.op.what = asked;
+  how.op.waiter = &self;
+  slot = &how;
+  s.kernel().submit(how.op);
+  s.park(how);
+  if (how.closed) throw closed_error(std::string("closed while waiting for ") + what);
+  slot = nullptr;
+  if (how.op.result == -ECANCELED && how.aborted) [[unlikely]] {
+    if (std::exchange(self.deadlocked, false)) {
+      throw deadlock_error("every fiber is parked and nothing can wake any of them:\n" +
+                           dump());
+    }
+    deliver(self);
+  }
+  return how.op.result;
+}
+
+std::int32_t ask_kernel(const call& question) noexcept {
+  return this_scheduler != nullptr ? this_scheduler->kernel().answer(question)
+                                   : answer_by_system_call(question);
+}
+
+void throw_failure(std::int32_t result, const std::string& what) {
+  throw std::system_error(-result, std::system_category(), what);
+}
+
+void descriptor::close_open() noexcept {
+  for (io_wait* const wait : {incoming_, outgoing_}) {
+    if (wait == nullptr) continue;
+    wait->closed = true;
+    if (!std::exchange(wait->aborted, true)) wait->abort(*wait);
+  }
+  incoming_ = nullptr;
+  outgoing_ = nullptr;
+  ask_kernel(close_call{std::exchange(fd_, -1)});
+}
+
+}  // namespace motet::detail

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// A request in, its result out: how fibers wait for the world.
+
+#include <cstdint>
+#include <string>
+
+#include "backend/operation.hpp"
+#include "lib/core/waiter.hpp"
+
+namespace motet::detail {
+
+/// A fiber's wait for an operation.
+struct io_wait : waiter {
+  operation op{};
+  bool closed = false;  ///< The descriptor was closed under it, its owner may be gone.
+};
+
+/// Starts the operation and parks until it is back. If it completed, its result is
+/// returned, even if the fiber was asked to stop meanwhile; if it was cancelled, and so
+/// had no effect, this throws.
+/// @param what for the dump: "a connection".
+/// @param slot where `descriptor::close` finds the wait.
+/// @returns >= 0, or -errno. @throws closed_error if the descriptor was closed meanwhile.
+/// Cancellation point.
+std::int32_t perform(const request& asked, const char* what, io_wait*& slot);
+
+/// Asks the kernel of the running scheduler, or the system itself outside of one.
+std::int32_t ask_kernel(const call& question) noexcept;
+
+/// Throws std::system_error for a negative `result`: "what: Connection refused".
+[[noreturn]] void throw_failure(std::int32_t result, const std::string& what);
+
+}  // namespace motet::detail

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "lib/io/resolve.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include "lib/core/cancel_tree.hpp"
+#include "lib/core/remote_queue.hpp"
+
+namespace motet::detail {
+
+namespace {
+
+class lookup_category final : public std::error_category {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "getaddrinfo"; }
+  [[nodiscard]] std::string message(int code) const override { return gai_strerror(code); }
+};
+
+const std::error_category& lookups() noexcept {
+  static const lookup_category once;
+  return once;
+}
+
+/// Shared by the fiber that asks and the thread that looks; the last one frees it.
+struct lookup : remote_task {
+  std::string host;
+  std::uint16_t port;
+  std::vector<endpoint> found;
+  int failure = 0;
+  waiter* asker = nullptr;  ///< Null once it has given up. The scheduler's thread only.
+  std::atomic<int> users{2};
+
+  lookup(std::string_view h, std::uint16_t p) : host(h), port(p) {}
+
+  void release() noexcept {
+    if (users.fetch_sub(1) == 1) delete this;
+  }
+
+  void look() {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* all = nullptr;
+    failure = getaddrinfo(host.c_str(), nullptr, &hints, &all);
+    if (failure != 0) return;
+    for (const addrinfo* a = all; a != nullptr; a = a->ai_next) {
+      const endpoint plain = endpoint::from_system(a->ai_addr, a->ai_addrlen);
+      found.push_back(endpoint::parse(plain.address(), port));
+    }
+    freeaddrinfo(all);
+  }
+};
+
+void give_up(waiter& w) noexcept;
+
+struct lookup_wait : waiter {
+  lookup* job = nullptr;
+};
+
+void give_up(waiter& w) noexcept {
+  static_cast<lookup_wait&>(w).job->asker = nullptr;
+  this_scheduler->unpark(*w.fiber);
+}
+
+/// Runs on the scheduler's thread, or nowhere if that has ended.
+void deliver_answer(remote_task& task) noexcept {
+  auto& job = static_cast<lookup&>(task);
+  if (this_scheduler != nullptr) {
+    this_scheduler->wake_came();
+    if (job.asker != nullptr) this_scheduler->unpark(*job.asker->fiber);
+  }
+  job.release();
+}
+
+std::vector<endpoint> look_up(scheduler& s, std::string_view host, std::uint16_t port) {
+  auto* const job = new lookup(host, port);
+  job->run = &deliver_answer;
+  lookup_wait how;
+  how.what = "a name to be looked up";
+  how.abort = &give_up;
+  how.job = job;
+  how.fiber = &s.running();
+  job->asker = &how;
+  std::thread([job, door = &s.door()] {
+    job->look();
+    if (!door->post(*job)) job->release();
+  }).detach();
+  s.expect_wake();
+  struct releaser {
+    lookup* job;
+    ~releaser() { job->release(); }
+  } const release{job};
+  park(s, how);
+  if (job->failure != 0) {
+    throw std::system_error(job->failure, lookups(), "look up " + job->host);
+  }
+  return job->found;
+}
+
+std::optional<endpoint> parse_numeric(std::string_view host, std::uint16_t port) {
+  if (host.empty() || host == "*") return endpoint::parse("0.0.0.0", port);
+  in6_addr any{};
+  const std::string text(host);
+  if (inet_pton(AF_INET, text.c_str(), &any) != 1 &&
+      inet_pton(AF_INET6, text.c_str(), &any) != 1) {
+    return std::nullopt;
+  }
+  return endpoint::parse(host, port);
+}
+
+}  // namespace
+
+std::vector<endpoint> resolve(std::string_view host, std::uint16_t port) {
+  if (const auto numeric = parse_numeric(host, port)) return {*numeric};
+  scheduler& s = here("looking up a name");
+  enter_point(s);
+  if (!s.kernel().simulated()) return look_up(s, host, port);
+  if (host == "localhost") return {endpoint::parse("127.0.0.1", port)};
+  throw std::system_error(EAI_NONAME, lookups(), "look up " + std::string(host));
+}
+
+}  // namespace motet::detail
