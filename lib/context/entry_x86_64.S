@@ -6,7 +6,6 @@
         .text
         .p2align 4
         .globl  motet_context_entry
-        .hidden motet_context_entry
         .type   motet_context_entry, @function
 motet_context_entry:
         .cfi_startproc

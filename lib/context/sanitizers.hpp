@@ -35,8 +35,8 @@
 #if defined(MOTET_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #endif
 
 namespace motet {
@@ -120,11 +120,24 @@ inline void sanitizer_destroy([[maybe_unused]] sanitizer_state& gone) noexcept {
 #endif
 }
 
-/// A stack is about to be used, perhaps not for the first time: what ASan forbids there
-/// belongs to frames that are gone.
+/// Whether somebody keeps book of which memory may be used. Constant but for valgrind.
+[[nodiscard]] inline bool memory_is_watched() noexcept {
+#if defined(MOTET_ASAN)
+  return true;
+#elif defined(RUNNING_ON_VALGRIND)
+  return RUNNING_ON_VALGRIND != 0;
+#else
+  return false;
+#endif
+}
+
+/// A stack is about to be used, perhaps not for the first time: what is forbidden there
+/// belongs to frames that are gone. Needed only where memory is watched.
 inline void sanitizer_reuse([[maybe_unused]] stack_span stack) noexcept {
 #if defined(MOTET_ASAN)
   __asan_unpoison_memory_region(stack.low, stack.size());
+#elif defined(VALGRIND_MAKE_MEM_UNDEFINED)
+  static_cast<void>(VALGRIND_MAKE_MEM_UNDEFINED(stack.low, stack.size()));
 #endif
 }
 

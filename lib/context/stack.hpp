@@ -50,7 +50,8 @@ class stack_pool {
     std::byte* const low = free_.back();
     free_.pop_back();
     const stack_span stack{low, low + usable_};
-    sanitizer_reuse(stack);
+    if (watched_) [[unlikely]]
+      sanitizer_reuse(stack);
     return stack;
   }
 
@@ -75,6 +76,7 @@ class stack_pool {
 
   std::vector<std::byte*> free_;
   std::size_t usable_;
+  bool watched_ = memory_is_watched();
   std::size_t owned_ = 0;
   detail::stack_class* class_ = nullptr;
 };
@@ -95,6 +97,8 @@ enum class guard_method { install, protect };
 /// Stacks carved from now on are guarded so. For tests; otherwise the kernel's answer
 /// decides.
 void use_guard_method(guard_method method) noexcept;
+/// How the stack carved last was guarded.
+[[nodiscard]] guard_method guard_method_in_use() noexcept;
 
 }  // namespace detail
 

@@ -108,6 +108,10 @@ void use_guard_method(guard_method chosen) noexcept {
   method.store(chosen, std::memory_order_relaxed);
 }
 
+guard_method guard_method_in_use() noexcept {
+  return method.load(std::memory_order_relaxed);
+}
+
 std::size_t round_up_to_pages(std::size_t size) noexcept {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   return (size + page - 1) / page * page;
@@ -209,9 +213,10 @@ void stack_reserve::map_chunk(stack_class& of) {
 }
 
 void stack_reserve::guard(const stack_class& of, std::byte* low) {
-  // An emulator that says yes to every advice has not made a guard.
+  // An emulator that says yes to every advice makes no guards.
   static const bool believable = madvise(low, guard_size(), nonsense_advice) != 0;
-  if (believable && method.load(std::memory_order_relaxed) == guard_method::install) {
+  if (!believable) use_guard_method(guard_method::protect);
+  if (guard_method_in_use() == guard_method::install) {
     if (madvise(low, guard_size(), MADV_GUARD_INSTALL) == 0) return;
     if (errno != EINVAL) {
       fail(errno, "cannot guard", of.usable, carved_,

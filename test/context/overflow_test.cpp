@@ -89,6 +89,11 @@ class shared_memory {
   std::size_t size_;
 };
 
+/// Without what an emulator adds.
+std::string first_line(const motet::test::ending& how) {
+  return how.errors.substr(0, how.errors.find('\n'));
+}
+
 /// Runs `body` on a stack whose lower neighbour is filled, in a child.
 template <class Body>
 void check_that_it_overflows(Body body) {
@@ -109,7 +114,7 @@ void check_that_it_overflows(Body body) {
     inner.resume();
   });
   CHECK(how.signal == SIGSEGV);
-  CHECK(how.errors == "motet: " + std::string(sentence) + "\n");
+  CHECK(first_line(how) == "motet: " + std::string(sentence));
   CHECK(neighbour.holds_only('n'));
 }
 
@@ -140,7 +145,7 @@ TEST_SUITE("overflow") {
       inner.resume();
     });
     CHECK(how.signal == SIGSEGV);
-    CHECK(how.errors == "motet: a fiber overflowed its stack\n");
+    CHECK(first_line(how) == "motet: a fiber overflowed its stack");
   }
 
   TEST_CASE("a fault elsewhere kills as it would have without us") {
@@ -150,7 +155,7 @@ TEST_SUITE("overflow") {
       touch_forbidden_page();
     });
     CHECK(how.signal == SIGSEGV);
-    CHECK(how.errors.empty());
+    CHECK(how.errors.find("motet") == std::string::npos);
   }
 
   TEST_CASE("a signal that somebody sends kills as it would have without us") {
@@ -160,7 +165,7 @@ TEST_SUITE("overflow") {
       raise(SIGSEGV);
     });
     CHECK(how.signal == SIGSEGV);
-    CHECK(how.errors.empty());
+    CHECK(how.errors.find("motet") == std::string::npos);
   }
 
   TEST_CASE("a fault elsewhere goes to the handler that was there before") {
@@ -174,7 +179,7 @@ TEST_SUITE("overflow") {
     });
     CHECK(how.signal == 0);
     CHECK(how.code == 42);
-    CHECK(how.errors.empty());
+    CHECK(how.errors.find("motet") == std::string::npos);
   }
 
   TEST_CASE("a thread gets a stack for its handlers, unless it has one") {

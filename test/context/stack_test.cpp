@@ -137,8 +137,14 @@ TEST_SUITE("stack") {
   }
 
   TEST_CASE("a hundred thousand stacks exist at once") {
-    const std::size_t many = motet::sanitized ? 2'000 : 100'000;
     stack_pool pool;
+    pool.give_back(pool.take());
+    // An older kernel ends at vm.max_map_count.
+    const bool guards_are_free =
+        motet::detail::guard_method_in_use() == motet::detail::guard_method::install;
+    const std::size_t many = motet::sanitized  ? 2'000
+                             : guards_are_free ? 100'000
+                                               : 20'000;
     std::vector<stack_span> taken;
     for (std::size_t i = 0; i < many; ++i) {
       taken.push_back(pool.take());
@@ -239,8 +245,12 @@ TEST_SUITE("stack") {
       std::ifstream("/proc/self/statm") >> pages;
       const rlimit little{pages * 4096 + 256'000_kib, RLIM_INFINITY};
       setrlimit(RLIMIT_AS, &little);
+      void* const large = mmap(nullptr, 1'000'000_kib, PROT_NONE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      if (large != MAP_FAILED) _exit(77);  // an emulator knows no limit
       take_until_it_fails(pool, 1'000);
     });
+    if (how.code == 77) return;
     INFO(how.errors);
     CHECK(how.code == 0);
     CHECK(how.signal == 0);
