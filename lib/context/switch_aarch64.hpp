@@ -20,6 +20,13 @@ extern "C" void motet_context_entry() noexcept;
   return parked.stack_pointer;
 }
 
+/// Where the frame of the function that asks ends.
+[[nodiscard, gnu::always_inline]] inline void* current_stack_pointer() noexcept {
+  void* here = nullptr;
+  asm("mov %0, sp" : "=r"(here));
+  return here;
+}
+
 inline void make_context(context& fresh, [[maybe_unused]] void* stack_low,
                          void* stack_top, void (*entry)(void*), void* argument) noexcept {
   void** const top = static_cast<void**>(stack_top);

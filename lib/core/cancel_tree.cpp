@@ -236,11 +236,7 @@ void deliver(fiber_state& self) {
   self.attention = anything_pending(self);
 }
 
-void park(scheduler& s, waiter& how) {
-  s.park(how);
-  if (!how.aborted) [[likely]] {
-    return;
-  }
+void deliver_after_abort(scheduler& s) {
   fiber_state& self = s.running();
   if (std::exchange(self.deadlocked, false)) {
     throw deadlock_error("every fiber is parked and nothing can wake any of them:\n" +
@@ -249,16 +245,10 @@ void park(scheduler& s, waiter& how) {
   deliver(self);
 }
 
-void wait_in(scheduler& s, wait_queue& queue, const char* what) {
-  queue_waiter how;
-  how.what = what;
-  how.abort = [](waiter& w) noexcept {
-    auto& self = static_cast<queue_waiter&>(w);
-    self.queue->remove(self);
-    this_scheduler->unpark(*self.fiber);
-  };
-  queue.push(how);
-  park(s, how);
+void leave_queue(waiter& w) noexcept {
+  auto& self = static_cast<queue_waiter&>(w);
+  self.queue->remove(self);
+  this_scheduler->unpark(*self.fiber);
 }
 
 }  // namespace motet::detail

@@ -14,6 +14,7 @@
 #include <motet/cancel.hpp>
 #include <motet/detail/cancel_scope.hpp>
 
+#include "lib/context/jump_back.hpp"
 #include "lib/core/fiber_state.hpp"
 #include "lib/core/scheduler.hpp"
 
@@ -73,11 +74,38 @@ inline fiber_state& enter_point(scheduler& s) {
   return self;
 }
 
+/// For points without a result to lose: looks once more, at the clock too.
+inline void look_again() {
+  fiber_state& self = this_scheduler->running();
+  if (self.deadlines != 0) [[unlikely]] {
+    this_scheduler->expire_timers();
+  }
+  check(self);
+}
+
+/// Throws what cut the wait of the running fiber short.
+void deliver_after_abort(scheduler& s);
+
 /// Parks in `how`; then throws if the wait was cut short.
-void park(scheduler& s, waiter& how);
+[[gnu::always_inline]] inline void park(scheduler& s, waiter& how) {
+  s.park(how);
+  if (how.aborted) [[unlikely]] {
+    deliver_after_abort(*this_scheduler);
+  }
+}
+
+/// How a place in a wait queue is given up.
+void leave_queue(waiter& w) noexcept;
 
 /// Parks in a wait queue until taken out of it.
-void wait_in(scheduler& s, wait_queue& queue, const char* what);
+[[gnu::always_inline]] inline void wait_in(scheduler& s, wait_queue& queue,
+                                           const char* what) {
+  queue_waiter how;
+  how.what = what;
+  how.abort = &leave_queue;
+  queue.push(how);
+  park(s, how);
+}
 
 /// "250 ms", for messages.
 [[nodiscard]] std::string describe_span(duration span);

@@ -130,14 +130,19 @@ void scheduler::poll(time_point until) noexcept {
   }
 }
 
+MOTET_JUMPS_BACK void scheduler::let_others_run() noexcept { yield(); }
+
 void scheduler::settle() noexcept {
+  // Several may do this at a time: they do not wait for each other.
+  ++settling_;
   for (;;) {
     poll(time_point::min());
     run_remote();
     expire_until(time_.correct());
-    if (queue_.empty()) return;
+    if (queue_.size() < settling_) break;
     yield();
   }
+  --settling_;
 }
 
 void scheduler::run_remote() noexcept {
@@ -215,12 +220,9 @@ void scheduler::trim_when_idle() noexcept {
   }
 }
 
-scheduler& here(const char* what) {
-  if (this_scheduler == nullptr) [[unlikely]] {
-    throw structure_error(std::string(what) +
-                          " outside of a fiber: call it inside motet::run");
-  }
-  return *this_scheduler;
+void throw_outside(const char* what) {
+  throw structure_error(std::string(what) +
+                        " outside of a fiber: call it inside motet::run");
 }
 
 }  // namespace motet::detail

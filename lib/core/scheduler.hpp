@@ -20,6 +20,7 @@
 #include "backend/backend.hpp"
 #include "lib/context/context.hpp"
 #include "lib/context/exception_state.hpp"
+#include "lib/context/jump_back.hpp"
 #include "lib/context/overflow.hpp"
 #include "lib/context/sanitizers.hpp"
 #include "lib/context/stack.hpp"
@@ -62,7 +63,7 @@ class scheduler {
   [[nodiscard]] fiber_state& main() noexcept { return main_; }
 
   /// Parks the running fiber until it is unparked. The one place that parks.
-  void park(waiter& how) noexcept {
+  [[gnu::always_inline]] inline void park(waiter& how) noexcept {
     fiber_state& self = *running_;
     how.fiber = &self;
     self.waiting = &how;
@@ -84,10 +85,10 @@ class scheduler {
   }
 
   /// Lets all that can run now run first.
-  void yield() noexcept {
+  [[gnu::always_inline]] inline void yield() noexcept {
     fiber_state& self = *running_;
     self.phase = fiber_phase::runnable;
-    queue_.push(self, __builtin_frame_address(0));
+    queue_.push(self, current_stack_pointer());
     continue_with(take_next());
   }
 
@@ -103,7 +104,7 @@ class scheduler {
   /// To be said by points that did not park: after so many in a row others get a turn.
   void spend() noexcept {
     if (++spent_ >= points_per_run) [[unlikely]] {
-      yield();
+      let_others_run();
     }
   }
 
@@ -138,7 +139,7 @@ class scheduler {
   static constexpr int slice = 64;
   static constexpr int points_per_run = 128;
 
-  [[nodiscard]] fiber_state& take_next() noexcept {
+  [[nodiscard, gnu::always_inline]] inline fiber_state& take_next() noexcept {
     if (--slice_left_ > 0 && !queue_.empty()) [[likely]] {
       return *queue_.pop();
     }
@@ -163,7 +164,8 @@ class scheduler {
     *live_errno_ = self.saved_errno;
   }
 
-  fiber_state& turn() noexcept;
+  [[gnu::noinline]] fiber_state& turn() noexcept;
+  [[gnu::noinline]] void let_others_run() noexcept;
   void wait() noexcept;
   void poll(time_point until) noexcept;
   void run_remote() noexcept;
@@ -186,6 +188,7 @@ class scheduler {
   fiber_state& main_;
   scheduler_hooks hooks_;
   std::size_t live_ = 0;
+  std::size_t settling_ = 0;
   std::size_t expected_wakes_ = 0;
   std::uint64_t next_id_;
   struct {
@@ -198,8 +201,15 @@ class scheduler {
   alternate_stack signal_stack_;
 };
 
+[[noreturn]] void throw_outside(const char* what);
+
 /// The scheduler of this thread, for `what` was called.
 /// @throws structure_error outside of fibers.
-[[nodiscard]] scheduler& here(const char* what);
+[[nodiscard]] inline scheduler& here(const char* what) {
+  if (this_scheduler == nullptr) [[unlikely]] {
+    throw_outside(what);
+  }
+  return *this_scheduler;
+}
 
 }  // namespace motet::detail

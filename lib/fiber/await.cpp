@@ -41,7 +41,9 @@ void introduce_error(fiber_state& self, const fiber_handle& from) {
   remember_error(self, std::move(known));
 }
 
-void wait_for_end(const fiber_handle& fiber) {
+namespace {
+
+[[gnu::always_inline]] inline void wait_for(const fiber_handle& fiber) {
   scheduler& s = here("await");
   fiber_state& target = target_of(fiber);
   // Whoever joins a child takes its error from here, not as an exception out of the blue.
@@ -55,15 +57,25 @@ void wait_for_end(const fiber_handle& fiber) {
   wait_in(s, target.end_waiters, "the end of a fiber");
 }
 
-void await_value(const fiber_handle& fiber, bool has_result) {
-  wait_for_end(fiber);
+void throw_end(const fiber_handle& fiber, bool has_result) {
   const fiber_state& target = *fiber.get();
   if (target.error) {
     introduce_error(this_scheduler->running(), fiber);
     std::rethrow_exception(target.error);
   }
-  if (!target.stopped || (!has_result && stopped_by_verb(target))) return;
-  throw fiber_stopped(target.reason->why);
+  if (has_result || !stopped_by_verb(target)) throw fiber_stopped(target.reason->why);
+}
+
+}  // namespace
+
+MOTET_JUMPS_BACK void wait_for_end(const fiber_handle& fiber) { wait_for(fiber); }
+
+MOTET_JUMPS_BACK void await_value(const fiber_handle& fiber, bool has_result) {
+  wait_for(fiber);
+  const fiber_state& target = *fiber.get();
+  if (target.error || target.stopped) [[unlikely]] {
+    throw_end(fiber, has_result);
+  }
 }
 
 void throw_taken() {

@@ -87,21 +87,16 @@ std::string to_string(const cancel_reason& reason) {
   return text;
 }
 
-void checkpoint() {
+MOTET_JUMPS_BACK void checkpoint() {
   detail::scheduler& s = detail::here("checkpoint");
   detail::enter_point(s);
-  if (s.running().deadlines == 0) return;
-  s.expire_timers();
-  check(s.running());
+  detail::look_again();
 }
 
-void yield() {
-  detail::scheduler& s = detail::here("yield");
-  detail::fiber_state& self = s.running();
-  check(self);
-  s.yield();
-  if (self.deadlines != 0) s.expire_timers();
-  check(self);
+MOTET_JUMPS_BACK void yield() {
+  check(detail::here("yield").running());
+  detail::this_scheduler->yield();
+  detail::look_again();
 }
 
 void suspend() {

@@ -122,7 +122,7 @@ bool send(fiber_state* to, message_ptr what) noexcept {
   });
 }
 
-message_ptr receive_one(std::span<const type_key> keys) {
+MOTET_JUMPS_BACK message_ptr receive_one(std::span<const type_key> keys) {
   scheduler& s = here("receive");
   fiber_state& self = enter_point(s);
   receive_waiter how;

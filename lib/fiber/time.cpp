@@ -18,7 +18,7 @@ namespace {
 
 struct sleeper : waiter, timer {};
 
-void park_until(scheduler& s, time_point when) {
+[[gnu::always_inline]] inline void park_until(scheduler& s, time_point when) {
   sleeper how;
   how.what = "a point in time";
   how.deadline = when;
@@ -42,7 +42,7 @@ time_point next_tick(time_point last, duration step) {
   return last + step * ((now - last) / step + 1);
 }
 
-void sleep_for(duration span) {
+MOTET_JUMPS_BACK void sleep_for(duration span) {
   scheduler& s = here("sleep");
   enter_point(s);
   if (span > duration::zero()) {

@@ -5,7 +5,6 @@
 #include <system_error>
 #include <utility>
 
-#include <motet/debug.hpp>
 #include <motet/detail/descriptor.hpp>
 #include <motet/error.hpp>
 
@@ -23,7 +22,7 @@ void abort_operation(waiter& w) noexcept {
 
 }  // namespace
 
-std::int32_t perform(const request& asked, const char* what, io_wait*& slot) {
+MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what, io_wait*& slot) {
   scheduler& s = here(what);
   fiber_state& self = enter_point(s);
   MOTET_EXPECT(slot == nullptr);  // one reader and one writer at a time
@@ -38,11 +37,7 @@ std::int32_t perform(const request& asked, const char* what, io_wait*& slot) {
   if (how.closed) throw closed_error(std::string("closed while waiting for ") + what);
   slot = nullptr;
   if (how.op.result == -ECANCELED && how.aborted) [[unlikely]] {
-    if (std::exchange(self.deadlocked, false)) {
-      throw deadlock_error("every fiber is parked and nothing can wake any of them:\n" +
-                           dump());
-    }
-    deliver(self);
+    deliver_after_abort(s);
   }
   return how.op.result;
 }

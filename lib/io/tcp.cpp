@@ -12,6 +12,7 @@
 #include <motet/error.hpp>
 #include <motet/timeout.hpp>
 
+#include "lib/context/jump_back.hpp"
 #include "lib/io/perform.hpp"
 #include "lib/io/resolve.hpp"
 
@@ -51,17 +52,17 @@ constexpr std::size_t most_pieces = 1024;
 
 }  // namespace
 
-std::int32_t stream::receive(std::span<std::byte> into, bool whole) {
+MOTET_JUMPS_BACK std::int32_t stream::receive(std::span<std::byte> into, bool whole) {
   const receive_request what{socket_.fd(), into, whole ? transfer::whole : transfer::some};
   return perform(what, "bytes to read", socket_.incoming());
 }
 
-std::int32_t stream::send(std::span<const std::byte> from) {
+MOTET_JUMPS_BACK std::int32_t stream::send(std::span<const std::byte> from) {
   return perform(send_request{socket_.fd(), from}, "bytes to be written",
                  socket_.outgoing());
 }
 
-std::span<std::byte> stream::read(std::span<std::byte> buffer) {
+MOTET_JUMPS_BACK std::span<std::byte> stream::read(std::span<std::byte> buffer) {
   const std::int32_t got = receive(buffer, false);
   if (got < 0) [[unlikely]] {
     fail(*this, got, "read from");
@@ -101,12 +102,12 @@ void stream::recv_loop(motet::detail::function_ref<void(std::span<const std::byt
   }
 }
 
-void stream::write(std::span<const std::byte> data) {
+MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data) {
   std::size_t done = 0;
   write(data, done);
 }
 
-void stream::write(std::span<const std::byte> data, std::size_t& done) {
+MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, std::size_t& done) {
   done = 0;
   while (done < data.size()) {
     const std::int32_t sent = send(data.subspan(done));
