@@ -7,12 +7,12 @@
 /// A backend never calls its user. It is given operations and returns them; who waits for
 /// an operation, and what happens then, is none of its business.
 
-#include <cstdint>
-#include <memory>
+#include "backend/operation.hpp"
 
 #include <motet/time.hpp>
 
-#include "backend/operation.hpp"
+#include <cstdint>
+#include <memory>
 
 namespace motet {
 
@@ -29,8 +29,8 @@ class backend {
   virtual void submit(operation& op) noexcept = 0;
 
   /// Asks `op`, which is in flight, to end early. It comes back from `poll` all the same:
-  /// with -ECANCELED and no effect, or with its own result if that was first. Asking twice
-  /// does no harm.
+  /// with -ECANCELED and no effect, or with its own result if that was first. Asking
+  /// twice does no harm.
   virtual void cancel(operation& op) noexcept = 0;
 
   /// Waits until some operation is complete, `wake` is called, or `until` has come;

@@ -8,12 +8,12 @@
 /// `backend::poll`. Calls are answered at once. Whatever a request points to (buffers,
 /// addresses) stays alive and untouched until its operation is back.
 
-#include <sys/socket.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <variant>
+
+#include <sys/socket.h>
 
 namespace motet {
 
@@ -54,7 +54,8 @@ struct send_message_request {
   const msghdr* message;
 };
 
-/// Waits for readiness, for descriptors that others read. Result: the poll(2) events seen.
+/// Waits for readiness, for descriptors that others read. Result: the poll(2) events
+/// seen.
 struct poll_request {
   int fd;
   short events;
@@ -76,7 +77,8 @@ struct operation {
   operation* next = nullptr;  ///< Link in the list that `poll` returns.
 };
 
-/// Makes a stream socket, close-on-exec and without Nagle's delay. Answer: its descriptor.
+/// Makes a stream socket, close-on-exec and without Nagle's delay. Answer: its
+/// descriptor.
 struct open_stream_call {
   int family;
 };

@@ -9,16 +9,16 @@
 /// swallowing one does no harm. It ends at the outermost scope that was asked to stop and
 /// can be seen from the point.
 
-#include <cstdint>
-#include <string>
-#include <type_traits>
-#include <utility>
-
 #include <motet/call_site.hpp>
 #include <motet/detail/cancel_scope.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/fiber_ref.hpp>
 #include <motet/time.hpp>
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
 
 namespace motet {
 

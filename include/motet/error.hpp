@@ -7,16 +7,16 @@
 /// They are made where an unwinding ends, not where it begins: an inner `catch` cannot
 /// take the error of an outer timeout.
 
+#include <motet/cancel.hpp>
+#include <motet/fiber_ref.hpp>
+#include <motet/time.hpp>
+
 #include <exception>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
-
-#include <motet/cancel.hpp>
-#include <motet/fiber_ref.hpp>
-#include <motet/time.hpp>
 
 namespace motet {
 
@@ -74,7 +74,8 @@ class exception_group : public std::exception {
  public:
   static constexpr std::size_t capacity = 1000;
 
-  explicit exception_group(std::vector<std::exception_ptr> errors, std::size_t dropped = 0);
+  explicit exception_group(std::vector<std::exception_ptr> errors,
+                           std::size_t dropped = 0);
 
   [[nodiscard]] std::span<const std::exception_ptr> errors() const noexcept {
     return errors_;

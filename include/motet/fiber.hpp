@@ -4,6 +4,10 @@
 /// @file
 /// Handles that know the result type, and what a fiber can ask about itself.
 
+#include <motet/error.hpp>
+#include <motet/fiber_ref.hpp>
+#include <motet/outcome.hpp>
+
 #include <concepts>
 #include <optional>
 #include <string>
@@ -13,10 +17,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <motet/error.hpp>
-#include <motet/fiber_ref.hpp>
-#include <motet/outcome.hpp>
 
 namespace motet {
 
@@ -70,19 +70,21 @@ class fiber : public fiber_ref {
 
   /// Asks it to end with `value`; what its body returns all the same wins. Never parks.
   template <class U = T>
-    requires(!std::is_void_v<T> && std::constructible_from<detail::stored<T>, U>)
-  bool move_on(U&& value, call_site where = call_site::here()) const {
+  requires(!std::is_void_v<T> &&
+           std::constructible_from<detail::stored<T>,
+                                   U>) bool move_on(U&& value,
+                                                    call_site where =
+                                                        call_site::here()) const {
     return detail::move_on(
         handle(),
         [&](void* slot) {
-          static_cast<detail::result_slot<T>*>(slot)->value.emplace(std::forward<U>(value));
+          static_cast<detail::result_slot<T>*>(slot)->value.emplace(
+              std::forward<U>(value));
         },
         where);
   }
   /// Asks it to end as if its body had returned. Never parks.
-  bool move_on(call_site where = call_site::here()) const
-    requires std::is_void_v<T>
-  {
+  bool move_on(call_site where = call_site::here()) const requires std::is_void_v<T> {
     return detail::move_on(
         handle(),
         [](void* slot) { static_cast<detail::result_slot<T>*>(slot)->value.emplace(); },
@@ -138,8 +140,7 @@ void await_all_ended(const fiber_ref* const* fibers, std::size_t count);
 /// Waits for all of them. If one fails the others are stopped, and its error is thrown
 /// once all have ended. `void` becomes std::monostate. Cancellation point.
 template <class... T>
-  requires(sizeof...(T) > 0)
-auto await_all(const fiber<T>&... fibers) {
+requires(sizeof...(T) > 0) auto await_all(const fiber<T>&... fibers) {
   const fiber_ref* const list[] = {&fibers...};
   detail::await_all_ended(list, sizeof...(T));
   if constexpr (!(std::is_void_v<T> && ...)) {
@@ -149,16 +150,20 @@ auto await_all(const fiber<T>&... fibers) {
 
 /// As above, for a range of fibers of one type. Cancellation point.
 template <class Range>
-  requires requires(Range& r) { typename std::decay_t<decltype(*r.begin())>::result_type; }
+requires requires(Range& r) {
+  typename std::decay_t<decltype(*r.begin())>::result_type;
+}
 auto await_all(const Range& fibers) {
   using T = typename std::decay_t<decltype(*fibers.begin())>::result_type;
   std::vector<const fiber_ref*> list;
-  for (const fiber<T>& each : fibers) list.push_back(&each);
+  for (const fiber<T>& each : fibers)
+    list.push_back(&each);
   detail::await_all_ended(list.data(), list.size());
   if constexpr (!std::is_void_v<T>) {
     std::vector<T> results;
     results.reserve(list.size());
-    for (const fiber<T>& each : fibers) results.push_back(each.await());
+    for (const fiber<T>& each : fibers)
+      results.push_back(each.await());
     return results;
   }
 }

@@ -4,6 +4,11 @@
 /// @file
 /// Handles to fibers of any result type.
 
+#include <motet/call_site.hpp>
+#include <motet/detail/fiber_handle.hpp>
+#include <motet/detail/message.hpp>
+#include <motet/time.hpp>
+
 #include <compare>
 #include <concepts>
 #include <cstdint>
@@ -14,11 +19,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include <motet/call_site.hpp>
-#include <motet/detail/fiber_handle.hpp>
-#include <motet/detail/message.hpp>
-#include <motet/time.hpp>
 
 namespace motet {
 
@@ -35,12 +35,14 @@ enum class fiber_phase : std::uint8_t {
 
 /// An exception that can be made for a fiber: not text, not a pointer to one.
 template <class E>
-concept throwable =
-    std::is_object_v<std::remove_cvref_t<E>> && std::copy_constructible<std::remove_cvref_t<E>> &&
-    !std::convertible_to<E, std::string_view> && !std::same_as<std::remove_cvref_t<E>, std::exception_ptr>;
+concept throwable = std::is_object_v<std::remove_cvref_t<E>> &&
+                    std::copy_constructible<std::remove_cvref_t<E>> &&
+                    !std::convertible_to<E, std::string_view> &&
+                    !std::same_as<std::remove_cvref_t<E>, std::exception_ptr>;
 
 /// A small, copyable view of a fiber. The fiber belongs to the one that spun it: dropping
-/// a handle does nothing. A default-constructed one is null, and every verb on it is false.
+/// a handle does nothing. A default-constructed one is null, and every verb on it is
+/// false.
 ///
 /// Verbs say whether they changed anything; on a fiber that has ended they do nothing.
 /// Usable from any thread, except to wait.

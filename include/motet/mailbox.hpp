@@ -8,17 +8,17 @@
 /// any type, and never parks; `receive` takes the oldest of the type asked for and leaves
 /// the others in place. Types match exactly; text literals travel as std::string.
 
+#include <motet/detail/message.hpp>
+#include <motet/detail/receive.hpp>
+#include <motet/fiber_ref.hpp>
+#include <motet/outcome.hpp>
+
 #include <concepts>
 #include <optional>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <motet/detail/message.hpp>
-#include <motet/detail/receive.hpp>
-#include <motet/fiber_ref.hpp>
-#include <motet/outcome.hpp>
 
 namespace motet {
 
@@ -64,8 +64,7 @@ template <class A, class B, class... More>
 /// `receive([](const join& j) { … }, [](say&& s) { … })`.
 /// @returns what the handlers return, as their common type. Cancellation point.
 template <class... Handlers>
-  requires(sizeof...(Handlers) > 0)
-auto receive(Handlers&&... handlers) {
+requires(sizeof...(Handlers) > 0) auto receive(Handlers&&... handlers) {
   static constexpr detail::type_key keys[] = {
       detail::key_of<detail::handled_t<Handlers>>()...};
   return detail::dispatch<Handlers...>(detail::receive_one(keys), handlers...);
@@ -79,7 +78,8 @@ auto receive(Handlers&&... handlers) {
 /// Receives by these handlers until cancelled. Cancellation point.
 template <class... Handlers>
 [[noreturn]] void receive_loop(Handlers&&... handlers) {
-  for (;;) receive(handlers...);
+  for (;;)
+    receive(handlers...);
 }
 
 /// Takes the oldest message of type `T`, if there is one. Never parks.

@@ -4,6 +4,11 @@
 /// @file
 /// How a fiber ended, and why.
 
+#include <motet/cancel.hpp>
+#include <motet/detail/fiber_handle.hpp>
+#include <motet/detail/result_slot.hpp>
+#include <motet/error.hpp>
+
 #include <concepts>
 #include <exception>
 #include <memory>
@@ -12,11 +17,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include <motet/cancel.hpp>
-#include <motet/detail/fiber_handle.hpp>
-#include <motet/detail/result_slot.hpp>
-#include <motet/error.hpp>
 
 namespace motet {
 
@@ -28,7 +28,7 @@ class cause {
   cause(std::vector<cancel_reason> requests, std::vector<std::exception_ptr> errors)
       : requests_(std::move(requests)), errors_(std::move(errors)) {}
 
-  /// The request that counted. @throws structure_error if there was none.
+  /// The request that counted. @throws structure_error if there was none. Never parks.
   [[nodiscard]] const cancel_reason& reason() const;
   /// All requests: the one that counted, then those that came later.
   [[nodiscard]] const std::vector<cancel_reason>& requests() const noexcept {
@@ -51,7 +51,9 @@ class cause {
     }
     return false;
   }
-  [[nodiscard]] bool empty() const noexcept { return requests_.empty() && errors_.empty(); }
+  [[nodiscard]] bool empty() const noexcept {
+    return requests_.empty() && errors_.empty();
+  }
 
  private:
   std::vector<cancel_reason> requests_;
@@ -74,11 +76,13 @@ class ending {
   [[nodiscard]] const std::exception_ptr& error() const noexcept { return error_; }
   /// By request, without a value or error.
   [[nodiscard]] bool stopped() const noexcept { return stopped_; }
-  /// Why it was asked to stop. @throws structure_error if nobody asked.
+  /// Why it was asked to stop. @throws structure_error if nobody asked. Never parks.
   [[nodiscard]] const cancel_reason& reason() const { return cause_.reason(); }
   [[nodiscard]] const class cause& cause() const noexcept { return cause_; }
   /// Whether it was asked to stop, however it ended.
-  [[nodiscard]] bool cancel_requested() const noexcept { return !cause_.requests().empty(); }
+  [[nodiscard]] bool cancel_requested() const noexcept {
+    return !cause_.requests().empty();
+  }
 
  private:
   std::exception_ptr error_;
@@ -93,7 +97,8 @@ class outcome : public ending {
   outcome() = default;
   /// For the library: copies the result, or takes it if it can only be moved.
   explicit outcome(const detail::fiber_handle& fiber)
-      : ending(fiber), value_(detail::take_result<T>(fiber.get(), failed() || stopped())) {}
+      : ending(fiber),
+        value_(detail::take_result<T>(fiber.get(), failed() || stopped())) {}
 
   [[nodiscard]] bool has_value() const noexcept { return value_.has(); }
 
@@ -135,8 +140,8 @@ template <class E>
   }
 }
 
-/// What stood behind an exception that a timeout or a fiber's end threw here: its deadline
-/// or request, and the errors that gave way to it. Never parks.
+/// What stood behind an exception that a timeout or a fiber's end threw here: its
+/// deadline or request, and the errors that gave way to it. Never parks.
 template <class E>
 [[nodiscard]] cause cause_of(const E& error) {
   if constexpr (std::is_polymorphic_v<E>) {

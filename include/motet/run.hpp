@@ -4,6 +4,9 @@
 /// @file
 /// Becoming a scheduler.
 
+#include <motet/detail/function_ref.hpp>
+#include <motet/fiber_ref.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -11,9 +14,6 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
-
-#include <motet/detail/function_ref.hpp>
-#include <motet/fiber_ref.hpp>
 
 namespace motet {
 
@@ -27,9 +27,9 @@ enum class backend_kind : std::uint8_t {
 
 /// What SIGINT and SIGTERM do while `run` is under way.
 enum class signal_policy : std::uint8_t {
-  /// The first stops the main fiber, so that destructors run; if that ends it, `run` exits
-  /// the process with 130 or 143. The second cuts every grace short, the third exits at
-  /// once. A signal that was ignored stays ignored.
+  /// The first stops the main fiber, so that destructors run; if that ends it, `run`
+  /// exits the process with 130 or 143. The second cuts every grace short, the third
+  /// exits at once. A signal that was ignored stays ignored.
   stop_main,
   none,  ///< As they were.
 };
@@ -48,19 +48,22 @@ namespace detail {
 void run_main(const run_options& options, function_ref<void()> body, bool has_result);
 }  // namespace detail
 
-/// Makes this thread a scheduler and runs `f` as its main fiber, on the thread's own stack.
-/// When `f` returns, all other fibers are stopped and awaited.
+/// Makes this thread a scheduler and runs `f` as its main fiber, on the thread's own
+/// stack. When `f` returns, all other fibers are stopped and awaited.
 /// @returns the result of `f`, or rethrows what it threw.
 /// @throws structure_error inside of a fiber; std::system_error if there is no backend;
 /// fiber_stopped if the main fiber was stopped and there is a result to return.
+/// Blocks the thread.
 template <class F>
 auto run(const run_options& options, F&& f) {
   using R = std::invoke_result_t<F&>;
   if constexpr (std::is_void_v<R>) {
-    detail::run_main(options, [&] { f(); }, false);
+    detail::run_main(
+        options, [&] { f(); }, false);
   } else {
     std::optional<R> result;
-    detail::run_main(options, [&] { result.emplace(f()); }, true);
+    detail::run_main(
+        options, [&] { result.emplace(f()); }, true);
     return std::move(*result);
   }
 }
@@ -69,7 +72,7 @@ auto run(F&& f) {
   return run(run_options{}, std::forward<F>(f));
 }
 
-/// The backend of this thread's scheduler: "io_uring", "simulated"; "none" outside of one.
+/// The backend of this thread's scheduler: "uring", "sim"; "none" outside of one.
 [[nodiscard]] const char* backend_name() noexcept;
 
 }  // namespace motet

@@ -4,6 +4,11 @@
 /// @file
 /// Blocks that do not end before the fibers spun in them.
 
+#include <motet/cancel.hpp>
+#include <motet/detail/cancel_scope.hpp>
+#include <motet/error.hpp>
+#include <motet/spin.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <stop_token>
@@ -12,11 +17,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <motet/cancel.hpp>
-#include <motet/detail/cancel_scope.hpp>
-#include <motet/error.hpp>
-#include <motet/spin.hpp>
 
 namespace motet {
 
@@ -61,17 +61,17 @@ class scope : private detail::cancel_scope {
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
 
-  /// Starts a fiber that ends before the block does. In a scope that is cancelled it never
-  /// runs. @throws structure_error once the scope has been left. Never parks.
+  /// Starts a fiber that ends before the block does. In a scope that is cancelled it
+  /// never runs. @throws structure_error once the scope has been left. Never parks.
   template <class F>
-    requires(!detail::is_options<F>)
-  auto spin(F&& f, call_site where = call_site::here()) {
+  requires(!detail::is_options<F>) auto spin(F&& f, call_site where = call_site::here()) {
     return detail::spin_in(open_node(), {.where = where}, std::forward<F>(f));
   }
   /// As above, with arguments. Never parks.
   template <class F, class A, class... Args>
-    requires(!detail::is_options<F> && !std::is_same_v<std::remove_cvref_t<A>, call_site>)
-  auto spin(F&& f, A&& first, Args&&... args) {
+  requires(!detail::is_options<F> &&
+           !std::is_same_v<std::remove_cvref_t<A>, call_site>) auto spin(F&& f, A&& first,
+                                                                         Args&&... args) {
     return detail::spin_in(open_node(), {.where = {}}, std::forward<F>(f),
                            std::forward<A>(first), std::forward<Args>(args)...);
   }
@@ -126,8 +126,8 @@ class scope : private detail::cancel_scope {
 /// does, the others are cancelled, and the error is thrown when all have ended; two or
 /// more as an `exception_group`.
 /// Leaving throws `cancelled` only if a child was stopped because of a scope further out.
-/// @returns what `f` returns. @throws cancel_error if the scope was cancelled and there is
-/// no result to return.
+/// @returns what `f` returns. @throws cancel_error if the scope was cancelled and there
+/// is no result to return. Cancellation point if `f` has one.
 template <class F>
 auto with_scope(scope_options options, F&& f) {
   using R = std::invoke_result_t<F&, scope&>;

@@ -4,17 +4,17 @@
 /// @file
 /// Starting fibers.
 
+#include <motet/call_site.hpp>
+#include <motet/detail/callable.hpp>
+#include <motet/detail/cancel_scope.hpp>
+#include <motet/fiber.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <new>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-
-#include <motet/call_site.hpp>
-#include <motet/detail/callable.hpp>
-#include <motet/detail/cancel_scope.hpp>
-#include <motet/fiber.hpp>
 
 namespace motet {
 
@@ -41,7 +41,8 @@ struct new_fiber {
   fiber_state* state;
   void* body;
 };
-new_fiber allocate_fiber(const spin_options& options, std::size_t size, std::size_t align);
+new_fiber allocate_fiber(const spin_options& options, std::size_t size,
+                         std::size_t align);
 /// Undoes it, if the body could not be made.
 void abandon_fiber(fiber_state& fresh) noexcept;
 /// Puts it under `home` (null: the fiber that runs) and on the run queue.
@@ -67,12 +68,11 @@ inline constexpr bool is_options = std::is_same_v<std::remove_cvref_t<F>, spin_o
 
 }  // namespace detail
 
-/// Starts a fiber that runs `f()`; it belongs to the fiber that calls this, which does not
-/// end before it. It is put at the end of the run queue.
+/// Starts a fiber that runs `f()`; it belongs to the fiber that calls this, which does
+/// not end before it. It is put at the end of the run queue.
 /// @throws std::system_error if there is no memory for a stack. Never parks.
 template <class F>
-  requires(!detail::is_options<F>)
-auto spin(F&& f, call_site where = call_site::here()) {
+requires(!detail::is_options<F>) auto spin(F&& f, call_site where = call_site::here()) {
   return detail::spin_in(nullptr, {.where = where}, std::forward<F>(f));
 }
 
@@ -80,16 +80,18 @@ auto spin(F&& f, call_site where = call_site::here()) {
 /// to `f` as lvalues (std::ref stays a wrapper; take move-only ones by reference).
 /// Never parks.
 template <class F, class A, class... Args>
-  requires(!detail::is_options<F> && !std::is_same_v<std::remove_cvref_t<A>, call_site>)
-auto spin(F&& f, A&& first, Args&&... args) {
-  return detail::spin_in(nullptr, {.where = {}}, std::forward<F>(f), std::forward<A>(first),
-                         std::forward<Args>(args)...);
+requires(!detail::is_options<F> &&
+         !std::is_same_v<std::remove_cvref_t<A>, call_site>) auto spin(F&& f, A&& first,
+                                                                       Args&&... args) {
+  return detail::spin_in(nullptr, {.where = {}}, std::forward<F>(f),
+                         std::forward<A>(first), std::forward<Args>(args)...);
 }
 
 /// As above, with options: `spin({.name = "feed"}, f, args...)`. Never parks.
 template <class F, class... Args>
 auto spin(const spin_options& options, F&& f, Args&&... args) {
-  return detail::spin_in(nullptr, options, std::forward<F>(f), std::forward<Args>(args)...);
+  return detail::spin_in(nullptr, options, std::forward<F>(f),
+                         std::forward<Args>(args)...);
 }
 
 }  // namespace motet

@@ -4,16 +4,16 @@
 /// @file
 /// Tests without a kernel and without waiting.
 ///
-/// Under `testing::run` time is virtual: it stands still while any fiber can run and jumps
-/// to the next deadline when all are parked. A test of a one-hour timeout takes
+/// Under `testing::run` time is virtual: it stands still while any fiber can run and
+/// jumps to the next deadline when all are parked. A test of a one-hour timeout takes
 /// microseconds, and takes the same course every time. If all are parked and there is no
 /// deadline, the main fiber gets a deadlock_error that says who waits for what.
 
-#include <cstdint>
-#include <utility>
-
 #include <motet/run.hpp>
 #include <motet/time.hpp>
+
+#include <cstdint>
+#include <utility>
 
 namespace motet::testing {
 
@@ -22,7 +22,7 @@ struct test_options {
   std::uint64_t seed = 0;
 };
 
-/// As `motet::run`, on the simulated backend and without signals.
+/// As `motet::run`, on the simulated backend and without signals. Blocks the thread.
 template <class F>
 auto run(const test_options&, F&& f) {
   return motet::run({.backend = backend_kind::sim, .signals = signal_policy::none},
@@ -37,8 +37,9 @@ auto run(F&& f) {
 /// @throws structure_error if time is real.
 void busy(duration span);
 
-/// Lets all other fibers run until they are parked; no time passes. Not a cancellation
-/// point, so that it can be used anywhere.
+/// Lets all other fibers run until they are parked; no time passes. Throws nothing, so
+/// that it can be used anywhere: no cancellation point.
+/// Never parks for longer than that.
 void settle();
 
 /// How many timers are armed. Never parks.

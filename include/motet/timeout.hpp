@@ -7,17 +7,17 @@
 /// A timeout belongs to its block: what expires inside never reaches further out, and an
 /// outer one that expires while the block runs passes through it untouched.
 
+#include <motet/cancel.hpp>
+#include <motet/detail/timed_scope.hpp>
+#include <motet/error.hpp>
+#include <motet/time.hpp>
+
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-
-#include <motet/cancel.hpp>
-#include <motet/detail/timed_scope.hpp>
-#include <motet/error.hpp>
-#include <motet/time.hpp>
 
 namespace motet {
 
@@ -72,7 +72,8 @@ decltype(auto) call_timed(F& f, timed_scope& scope) {
   }
 }
 template <class F>
-using timed_result = decltype(call_timed(std::declval<F&>(), std::declval<timed_scope&>()));
+using timed_result =
+    decltype(call_timed(std::declval<F&>(), std::declval<timed_scope&>()));
 
 /// Runs `f` in `scope`. @returns its result (true for void), or nothing if time ran out.
 template <class F>
@@ -92,8 +93,10 @@ template <class E, class... Args>
 struct exception_recipe {
   std::tuple<Args...> args;
   [[noreturn]] void raise(const timed_scope& scope) {
-    throw_for_deadline(std::apply(
-        [](Args&... a) { return std::make_exception_ptr(E(std::move(a)...)); }, args), scope);
+    throw_for_deadline(
+        std::apply([](Args&... a) { return std::make_exception_ptr(E(std::move(a)...)); },
+                   args),
+        scope);
   }
 };
 struct default_recipe {
@@ -112,17 +115,21 @@ auto cancel_timed(timed_scope& scope, Recipe& recipe, F& f) {
 
 }  // namespace detail
 
-/// What `cancel_after` throws: an `E` made of copies of `args`, on expiry only.
+/// What `cancel_after` throws: an `E` made of copies of `args`, on expiry only. Never
+/// parks.
 template <class E, class... Args>
 auto with_exception(Args&&... args) {
-  return detail::exception_recipe<E, std::decay_t<Args>...>{{std::forward<Args>(args)...}};
+  return detail::exception_recipe<E, std::decay_t<Args>...>{
+      {std::forward<Args>(args)...}};
 }
-/// A std::runtime_error with this text.
+/// A std::runtime_error with this text. Never parks.
 inline auto with_exception(std::string text) {
   return detail::exception_recipe<std::runtime_error, std::string>{{std::move(text)}};
 }
-inline auto with_exception(const char* text) { return with_exception(std::string(text)); }
-/// This exception.
+inline auto with_exception(const char* text) {
+  return with_exception(std::string{text});
+}
+/// This exception. Never parks.
 template <throwable E>
 auto with_exception(E error) {
   return detail::exception_recipe<E, E>{{std::move(error)}};
@@ -144,25 +151,27 @@ auto move_on_at(time_point when, F&& f, call_site where = call_site::here()) {
 }
 
 /// Runs `f`, for `span` at most. @returns its result, or `fallback` if time ran out.
+/// Cancellation point if `f` has one.
 template <timed_block F>
-  requires(!std::is_void_v<detail::timed_result<F>>)
-auto move_on_after(duration span, std::remove_cvref_t<detail::timed_result<F>> fallback, F&& f,
-                   call_site where = call_site::here()) {
+requires(!std::is_void_v<detail::timed_result<F>>) auto move_on_after(
+    duration span, std::remove_cvref_t<detail::timed_result<F>> fallback, F&& f,
+    call_site where = call_site::here()) {
   detail::timed_scope scope(span, where);
   auto result = detail::run_timed(scope, f);
   return result ? std::move(*result) : std::move(fallback);
 }
 /// As above, until `when`.
 template <timed_block F>
-  requires(!std::is_void_v<detail::timed_result<F>>)
-auto move_on_at(time_point when, std::remove_cvref_t<detail::timed_result<F>> fallback, F&& f,
-                call_site where = call_site::here()) {
+requires(!std::is_void_v<detail::timed_result<F>>) auto move_on_at(
+    time_point when, std::remove_cvref_t<detail::timed_result<F>> fallback, F&& f,
+    call_site where = call_site::here()) {
   detail::timed_scope scope(when, where);
   auto result = detail::run_timed(scope, f);
   return result ? std::move(*result) : std::move(fallback);
 }
 
-/// Runs `f`, for `span` at most. @throws timeout_error if time ran out.
+/// Runs `f`, for `span` at most. @throws timeout_error if time ran out. Cancellation
+/// point if `f` has one.
 template <timed_block F>
 auto cancel_after(duration span, F&& f, call_site where = call_site::here()) {
   detail::timed_scope scope(span, where);
@@ -177,6 +186,7 @@ auto cancel_at(time_point when, F&& f, call_site where = call_site::here()) {
   return detail::cancel_timed(scope, recipe, f);
 }
 /// Runs `f`, for `span` at most. @throws what `with_exception` says if time ran out.
+/// Cancellation point if `f` has one.
 template <class E, class... Args, timed_block F>
 auto cancel_after(duration span, detail::exception_recipe<E, Args...> error, F&& f,
                   call_site where = call_site::here()) {

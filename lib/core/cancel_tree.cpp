@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include <motet/debug.hpp>
 #include <motet/error.hpp>
+
+#include <algorithm>
+#include <utility>
 
 namespace motet::detail {
 
@@ -95,7 +95,8 @@ bool lets_edges_in(const fiber_state& fiber) noexcept {
 bool latch(cancel_scope& node, request_record* why) noexcept {
   if (node.request != nullptr) {
     request_record* last = node.request;
-    while (last->later != nullptr) last = last->later;
+    while (last->later != nullptr)
+      last = last->later;
     last->later = why;
     return false;
   }
@@ -129,8 +130,8 @@ struct worklist {
   }
 };
 
-/// Adds the fibers spun in the nodes of `fiber` from which `top`, one of them, can be seen;
-/// the youngest first.
+/// Adds the fibers spun in the nodes of `fiber` from which `top`, one of them, can be
+/// seen; the youngest first.
 void push_children(worklist& list, fiber_state& fiber, cancel_scope& top) noexcept {
   cancel_scope* start = fiber.chain.innermost;
   for (cancel_scope* s = start; s != &top; s = s->parent) {
@@ -147,17 +148,19 @@ void push_children(worklist& list, fiber_state& fiber, cancel_scope& top) noexce
 }  // namespace
 
 void notify_below(cancel_scope& node) noexcept {
-  // Breadth first, the youngest child first; reversed, that is children before parents and
-  // the eldest first, without recursion.
+  // Breadth first, the youngest child first; reversed, that is children before parents
+  // and the eldest first, without recursion.
   worklist list;
   list.push(*node.fiber);
   push_children(list, *node.fiber, node);
-  for (fiber_state* f = node.fiber->next_to_disturb; f != nullptr; f = f->next_to_disturb) {
+  for (fiber_state* f = node.fiber->next_to_disturb; f != nullptr;
+       f = f->next_to_disturb) {
     if (f->root.cut) continue;
     push_children(list, *f, f->root);
   }
   list.reverse();
-  for (fiber_state* f = list.first; f != nullptr; f = f->next_to_disturb) disturb(*f);
+  for (fiber_state* f = list.first; f != nullptr; f = f->next_to_disturb)
+    disturb(*f);
 }
 
 void disturb(fiber_state& fiber) noexcept {
@@ -210,10 +213,11 @@ namespace {
     fiber_handle source = child->extras != nullptr && child->extras->error_source.get()
                               ? child->extras->error_source
                               : e.child;
-    remember_error(self, {.error = e.error,
-                          .source = std::move(source),
-                          .suppressed = child->extras ? child->extras->suppressed
-                                                      : std::vector<std::exception_ptr>{}});
+    remember_error(self,
+                   {.error = e.error,
+                    .source = std::move(source),
+                    .suppressed = child->extras ? child->extras->suppressed
+                                                : std::vector<std::exception_ptr>{}});
   }
   std::rethrow_exception(std::move(e.error));
 }

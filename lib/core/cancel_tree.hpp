@@ -8,15 +8,15 @@
 /// below gets its attention flag, and parked ones are aborted. A point looks at that flag
 /// only; with it set, it walks its scopes from the inside out.
 
-#include <exception>
-#include <string>
+#include "lib/context/jump_back.hpp"
+#include "lib/core/fiber_state.hpp"
+#include "lib/core/scheduler.hpp"
 
 #include <motet/cancel.hpp>
 #include <motet/detail/cancel_scope.hpp>
 
-#include "lib/context/jump_back.hpp"
-#include "lib/core/fiber_state.hpp"
-#include "lib/core/scheduler.hpp"
+#include <exception>
+#include <string>
 
 namespace motet::detail {
 

@@ -20,7 +20,7 @@ namespace motet::detail {
 #ifdef NDEBUG
 #define MOTET_EXPECT(condition) static_cast<void>(0)
 #else
-#define MOTET_EXPECT(condition)                \
-  ((condition) ? static_cast<void>(0)          \
+#define MOTET_EXPECT(condition)       \
+  ((condition) ? static_cast<void>(0) \
                : ::motet::detail::expectation_failed(#condition, __FILE__, __LINE__))
 #endif

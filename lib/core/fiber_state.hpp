@@ -7,13 +7,13 @@
 /// From the top of a stack down: the control block, the body (result, callable,
 /// arguments), the frames. A fiber that waits in a shallow frame takes one page.
 
-#include <atomic>
-#include <cstddef>
-#include <cstdint>
-#include <exception>
-#include <memory>
-#include <string>
-#include <vector>
+#include "lib/context/context.hpp"
+#include "lib/context/exception_state.hpp"
+#include "lib/context/sanitizers.hpp"
+#include "lib/context/stack.hpp"
+#include "lib/core/remote_queue.hpp"
+#include "lib/core/request.hpp"
+#include "lib/core/waiter.hpp"
 
 #include <motet/cancel.hpp>
 #include <motet/detail/callable.hpp>
@@ -22,13 +22,13 @@
 #include <motet/fiber_ref.hpp>
 #include <motet/spin.hpp>
 
-#include "lib/context/context.hpp"
-#include "lib/context/exception_state.hpp"
-#include "lib/context/sanitizers.hpp"
-#include "lib/context/stack.hpp"
-#include "lib/core/remote_queue.hpp"
-#include "lib/core/request.hpp"
-#include "lib/core/waiter.hpp"
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace motet::detail {
 
@@ -39,9 +39,9 @@ enum class disposition : std::uint8_t { none, restart, stop, move_on, cancel };
 /// An exception on its way into a fiber, thrown once.
 struct edge {
   std::exception_ptr error{};
-  fiber_handle child{};           ///< Whose error it is; null if somebody raised it.
-  waiter* thrower = nullptr;     ///< Waits until it is delivered.
-  bool committed = false;        ///< An operation was aborted for it: it will be thrown.
+  fiber_handle child{};       ///< Whose error it is; null if somebody raised it.
+  waiter* thrower = nullptr;  ///< Waits until it is delivered.
+  bool committed = false;     ///< An operation was aborted for it: it will be thrown.
 };
 
 /// A fiber that waits for a message: what it would take, and what it was given.
@@ -91,8 +91,8 @@ struct fiber_extras {
   std::vector<std::exception_ptr> suppressed;  ///< Errors that gave way to another.
   std::vector<known_error> known;              ///< The last few.
   std::vector<fiber_handle> monitors;
-  std::exception_ptr cancel_error;             ///< What `cancel` asked it to end with.
-  fiber_handle error_source;                   ///< Where the error it ended by arose.
+  std::exception_ptr cancel_error;  ///< What `cancel` asked it to end with.
+  fiber_handle error_source;        ///< Where the error it ended by arose.
   std::unique_ptr<grace_timer> grace;
 };
 
@@ -124,10 +124,10 @@ struct alignas(64) fiber_state {
   bool attention = false;
   bool start_always = false;
   bool restartable = false;
-  bool ending = false;            ///< The body is done; children are not.
+  bool ending = false;  ///< The body is done; children are not.
   bool restart_pending = false;
-  bool stopped = false;           ///< Ended by request, with neither value nor error.
-  bool deadlocked = false;        ///< The wait under way can never end: throw that.
+  bool stopped = false;     ///< Ended by request, with neither value nor error.
+  bool deadlocked = false;  ///< The wait under way can never end: throw that.
   disposition asked = disposition::none;
 
   /// How many deadlines it may see. While there are any, `yield` reads the clock.
@@ -138,7 +138,7 @@ struct alignas(64) fiber_state {
   fiber_state* next_sibling = nullptr;
   fiber_state* next_to_disturb = nullptr;
 
-  remote_queue* door = nullptr;   ///< Its scheduler's, which may have ended.
+  remote_queue* door = nullptr;  ///< Its scheduler's, which may have ended.
   wait_queue end_waiters;
   mailbox box;
 
@@ -150,7 +150,7 @@ struct alignas(64) fiber_state {
 
   std::uint64_t id = 0;
   call_site spun_at;
-  stack_span stack;               ///< Null for a main fiber, which has the thread's own.
+  stack_span stack;  ///< Null for a main fiber, which has the thread's own.
   [[no_unique_address]] sanitizer_state sanitizer;
 
   fiber_state() = default;
@@ -182,8 +182,8 @@ inline void append(fiber_list& list, fiber_state& fiber) noexcept {
 }
 
 inline void remove(fiber_list& list, fiber_state& fiber) noexcept {
-  (fiber.previous_sibling != nullptr ? fiber.previous_sibling->next_sibling : list.first) =
-      fiber.next_sibling;
+  (fiber.previous_sibling != nullptr ? fiber.previous_sibling->next_sibling
+                                     : list.first) = fiber.next_sibling;
   (fiber.next_sibling != nullptr ? fiber.next_sibling->previous_sibling : list.last) =
       fiber.previous_sibling;
 }

@@ -4,10 +4,10 @@
 /// @file
 /// Where other threads and signal handlers leave work for a scheduler.
 
+#include "backend/backend.hpp"
+
 #include <atomic>
 #include <cstdint>
-
-#include "backend/backend.hpp"
 
 namespace motet::detail {
 
@@ -34,8 +34,8 @@ class remote_queue {
     }
   }
 
-  /// Leaves a task. Any thread. @returns false if the scheduler has ended; then the task is
-  /// still the caller's.
+  /// Leaves a task. Any thread. @returns false if the scheduler has ended; then the task
+  /// is still the caller's.
   bool post(remote_task& task) noexcept {
     visitors_.fetch_add(1);
     backend* const kernel = kernel_.load();

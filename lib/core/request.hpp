@@ -4,11 +4,11 @@
 /// @file
 /// A request to stop, shared by the scope it is latched on and the exceptions it becomes.
 
+#include <motet/cancel.hpp>
+
 #include <atomic>
 #include <new>
 #include <utility>
-
-#include <motet/cancel.hpp>
 
 namespace motet::detail {
 

@@ -52,7 +52,8 @@ class run_queue {
 
   void grow(std::size_t count) {
     std::size_t capacity = capacity_ == 0 ? 64 : capacity_;
-    while (capacity < count) capacity *= 2;
+    while (capacity < count)
+      capacity *= 2;
     auto entries = std::make_unique<entry[]>(capacity);
     const std::size_t used = size();
     for (std::size_t i = 0; i < used; ++i) {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/scheduler.hpp"
 
+#include "backend/posix/calls.hpp"
+
+#include <motet/error.hpp>
+
 #include <algorithm>
 #include <bit>
 #include <mutex>
 #include <string>
 #include <utility>
-
-#include <motet/error.hpp>
 
 namespace motet::detail {
 
@@ -57,18 +59,19 @@ std::uint64_t first_id() {
 
 }  // namespace
 
-scheduler::scheduler(std::unique_ptr<backend> kernel, fiber_state& main,
-                     std::size_t stack_size, scheduler_hooks hooks)
+scheduler::scheduler(engine kernel, fiber_state& main, std::size_t stack_size,
+                     scheduler_hooks hooks)
     : running_(&main),
       live_exceptions_(live_exception_state()),
       live_errno_(&errno),
-      kernel_(std::move(kernel)),
+      kernel_(make_backend(kernel)),
       time_(*kernel_),
       door_(open_door(*kernel_)),
       main_(main),
       hooks_(hooks),
       next_id_(first_id()),
       stacks_(stack_size) {
+  install_overflow_handler(hooks.on_overflow);
   queue_.reserve(1);
   main.door = door_;
   main.id = next_id();
@@ -130,7 +133,9 @@ void scheduler::poll(time_point until) noexcept {
   }
 }
 
-MOTET_JUMPS_BACK void scheduler::let_others_run() noexcept { yield(); }
+MOTET_JUMPS_BACK void scheduler::let_others_run() noexcept {
+  yield();
+}
 
 void scheduler::settle() noexcept {
   // Several may do this at a time: they do not wait for each other.
@@ -158,7 +163,8 @@ void scheduler::run_remote() noexcept {
 }
 
 void scheduler::expire_until(time_point now) noexcept {
-  while (timer* const due = timers_.take_due(now)) due->expired(*due);
+  while (timer* const due = timers_.take_due(now))
+    due->expired(*due);
 }
 
 bool scheduler::stuck() noexcept {
@@ -179,6 +185,14 @@ stack_pool& scheduler::pool_for(std::size_t size) {
 
 stack_span scheduler::take_stack(std::size_t size, std::size_t extra) {
   queue_.reserve(live_ + 2);
+  if (size == 0 && extra < stacks_.usable_size() / 8 &&
+      corpse_.stack.size() == stacks_.usable_size()) {
+    // The usual case in a loop that spins and awaits: its lines are still in the cache.
+    ++live_;
+    sanitizer_destroy(corpse_.sanitizer);
+    sanitizer_reuse(corpse_.stack);
+    return std::exchange(corpse_.stack, {});
+  }
   clear_corpse();
   // A body that would eat much of the stack gets that much more.
   const std::size_t usual = size != 0 ? size : stacks_.usable_size();
@@ -207,8 +221,8 @@ void scheduler::give_back(stack_span stack) noexcept {
   give_back_to_reserve(stack);
 }
 
-/// A second after the thread was last busy, pooled stacks start to lose their memory: soon
-/// enough for a quiet server, too late to hurt one between two bursts.
+/// A second after the thread was last busy, pooled stacks start to lose their memory:
+/// soon enough for a quiet server, too late to hurt one between two bursts.
 void scheduler::trim_when_idle() noexcept {
   if (kernel_->simulated()) return;
   const time_point now = time_.not_before_now();
@@ -218,6 +232,11 @@ void scheduler::trim_when_idle() noexcept {
     const bool more = stacks_.trim();
     trim_at_ = more ? now : time_point::max();
   }
+}
+
+std::int32_t ask_kernel(const call& question) noexcept {
+  return this_scheduler != nullptr ? this_scheduler->kernel().answer(question)
+                                   : answer_by_system_call(question);
 }
 
 void throw_outside(const char* what) {

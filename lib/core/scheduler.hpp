@@ -5,19 +5,11 @@
 /// What runs the fibers of a thread: the run queue, the timers, the backend, and the turn
 /// that joins them.
 ///
-/// There is no scheduler fiber: who parks picks the next fiber and switches to it. If none
-/// can run, it takes turns, on its own stack, until one can.
-
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <vector>
-
-#include <motet/fiber_ref.hpp>
-#include <motet/time.hpp>
+/// There is no scheduler fiber: who parks picks the next fiber and switches to it. If
+/// none can run, it takes turns, on its own stack, until one can.
 
 #include "backend/backend.hpp"
+#include "backend/make_backend.hpp"
 #include "lib/context/context.hpp"
 #include "lib/context/exception_state.hpp"
 #include "lib/context/jump_back.hpp"
@@ -31,6 +23,15 @@
 #include "lib/core/time_source.hpp"
 #include "lib/core/timer_heap.hpp"
 #include "lib/core/waiter.hpp"
+
+#include <motet/fiber_ref.hpp>
+#include <motet/time.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
 
 namespace motet::detail {
 
@@ -47,13 +48,15 @@ struct scheduler_hooks {
   void (*on_signal)(scheduler&, int number, unsigned count) noexcept = nullptr;
   /// All fibers are parked and nothing can wake any. May unpark the main fiber.
   void (*on_deadlock)(scheduler&) noexcept = nullptr;
+  /// The running fiber has overflowed its stack: says so. Async-signal-safe.
+  overflow_describer on_overflow = nullptr;
 };
 
 /// Same thread only, except `door()`.
 class scheduler {
  public:
   /// Makes the calling thread this scheduler's, and what it runs its main fiber.
-  scheduler(std::unique_ptr<backend> kernel, fiber_state& main, std::size_t stack_size,
+  scheduler(engine kernel, fiber_state& main, std::size_t stack_size,
             scheduler_hooks hooks);
   scheduler(const scheduler&) = delete;
   scheduler& operator=(const scheduler&) = delete;
@@ -128,7 +131,8 @@ class scheduler {
     expire_until(time_.correct());
   }
 
-  /// Somebody outside of motet's sight will wake a fiber: nothing is deadlocked meanwhile.
+  /// Somebody outside of motet's sight will wake a fiber: nothing is deadlocked
+  /// meanwhile.
   void expect_wake() noexcept { ++expected_wakes_; }
   void wake_came() noexcept { --expected_wakes_; }
 
@@ -202,6 +206,9 @@ class scheduler {
 };
 
 [[noreturn]] void throw_outside(const char* what);
+
+/// Asks the kernel of this thread's scheduler, or the system itself outside of one.
+std::int32_t ask_kernel(const call& question) noexcept;
 
 /// The scheduler of this thread, for `what` was called.
 /// @throws structure_error outside of fibers.

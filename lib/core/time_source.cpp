@@ -35,14 +35,15 @@ struct rate {
   std::uint64_t ticks_per_ms;
 };
 
-/// Measured once, over a quarter of a millisecond; what is left of the error is within the
-/// 0.1 % by which estimates exceed.
+/// Measured once, over a quarter of a millisecond; what is left of the error is within
+/// the 0.1 % by which estimates exceed.
 rate measure() noexcept {
   if (!counter_is_reliable()) return {0, 0};
   const time_point start = machine_time();
   const std::uint64_t first = __builtin_ia32_rdtsc();
   time_point end = start;
-  while (end - start < std::chrono::microseconds(250)) end = machine_time();
+  while (end - start < std::chrono::microseconds(250))
+    end = machine_time();
   const std::uint64_t ticks = __builtin_ia32_rdtsc() - first;
   const auto ns = static_cast<std::uint64_t>((end - start).count());
   if (ticks < ns / 4) return {0, 0};  // slower than 250 MHz: not what we think it is

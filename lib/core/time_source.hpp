@@ -4,11 +4,11 @@
 /// @file
 /// The scheduler's clock: the backend's time, read cheaply.
 
-#include <cstdint>
+#include "backend/backend.hpp"
 
 #include <motet/time.hpp>
 
-#include "backend/backend.hpp"
+#include <cstdint>
 
 namespace motet::detail {
 
@@ -51,7 +51,7 @@ class time_source {
 
   const backend& kernel_;
   const bool simulated_;
-  std::uint64_t ns_per_tick_ = 0;    ///< Times 2^32; 0: the counter is not used.
+  std::uint64_t ns_per_tick_ = 0;  ///< Times 2^32; 0: the counter is not used.
   std::uint64_t base_ticks_ = 0;
   std::uint64_t correct_after_ = 0;  ///< In ticks since the base.
   time_point base_{};

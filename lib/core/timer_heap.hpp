@@ -8,12 +8,12 @@
 /// the entry is corrected when it comes up early, so that a timeout that is reset per
 /// message costs a store per message.
 
+#include <motet/detail/cancel_scope.hpp>
+#include <motet/time.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include <motet/detail/cancel_scope.hpp>
-#include <motet/time.hpp>
 
 namespace motet::detail {
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include <optional>
-#include <utility>
-
-#include <motet/error.hpp>
-#include <motet/fiber.hpp>
-
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/remote.hpp"
 #include "lib/fiber/verbs.hpp"
+
+#include <motet/error.hpp>
+#include <motet/fiber.hpp>
+
+#include <optional>
+#include <utility>
 
 namespace motet {
 
@@ -47,8 +47,15 @@ namespace {
   scheduler& s = here("await");
   fiber_state& target = target_of(fiber);
   // Whoever joins a child takes its error from here, not as an exception out of the blue.
-  withdraw_edge(s.running(), target);
-  const fiber_state& self = enter_point(s);
+  fiber_state& self = s.running();
+  const bool taken = withdraw_edge(self, target);
+  try {
+    enter_point(s);
+  } catch (...) {
+    // It did not come to waiting: the child's error is the parent's again.
+    if (taken && target.error) push_edge(self, {.error = target.error, .child = fiber});
+    throw;
+  }
   if (&self == &target) throw deadlock_error("a fiber cannot wait for its own end");
   if (target.phase == fiber_phase::ended) return;
   if (!is_local(target)) {
@@ -68,7 +75,9 @@ void throw_end(const fiber_handle& fiber, bool has_result) {
 
 }  // namespace
 
-MOTET_JUMPS_BACK void wait_for_end(const fiber_handle& fiber) { wait_for(fiber); }
+MOTET_JUMPS_BACK void wait_for_end(const fiber_handle& fiber) {
+  wait_for(fiber);
+}
 
 MOTET_JUMPS_BACK void await_value(const fiber_handle& fiber, bool has_result) {
   wait_for(fiber);
@@ -93,7 +102,8 @@ void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
       throw;
     } catch (...) {
       first = std::current_exception();
-      for (std::size_t k = 0; k < count; ++k) fibers[k]->stop();
+      for (std::size_t k = 0; k < count; ++k)
+        fibers[k]->stop();
       for (std::size_t k = 0; k < count; ++k) {
         if (fibers[k]->get() != nullptr) join_fiber(*this_scheduler, *fibers[k]->get());
       }
@@ -136,8 +146,8 @@ time_point deadline() noexcept {
 bool cancel_pending() noexcept {
   if (detail::this_scheduler == nullptr) return false;
   const detail::fiber_state& self = detail::this_scheduler->running();
-  return self.attention && (find_cancelled(self) != nullptr ||
-                            (self.has_edges() && lets_edges_in(self)));
+  return self.attention &&
+         (find_cancelled(self) != nullptr || (self.has_edges() && lets_edges_in(self)));
 }
 
 }  // namespace this_fiber

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
-#include <string>
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/signals.hpp"
 
 #include <motet/cancel.hpp>
 #include <motet/error.hpp>
 
-#include "lib/core/cancel_tree.hpp"
-#include "lib/fiber/signals.hpp"
+#include <string>
 
 namespace motet {
 
 namespace detail {
 
-void fiber_state::throw_cancelled(request_record& why) { throw cancelled(why); }
+void fiber_state::throw_cancelled(request_record& why) {
+  throw cancelled(why);
+}
 
-scope_chain& current_chain() { return here("shield").running().chain; }
+scope_chain& current_chain() {
+  return here("shield").running().chain;
+}
 
 opened_shield::opened_shield(shield_guard& shield, cancel_scope* at)
     : chain_(current_chain()), closed_(chain_.wall) {
@@ -39,7 +43,9 @@ cancelled::cancelled(const cancelled& other) noexcept : why_(other.why_) {
   detail::add_reference(*why_);
 }
 
-cancelled::~cancelled() { detail::drop_reference(why_); }
+cancelled::~cancelled() {
+  detail::drop_reference(why_);
+}
 
 const cancel_reason& cancelled::reason() const noexcept {
   if (detail::this_scheduler != nullptr) {
@@ -81,7 +87,8 @@ std::string to_string(const cancel_reason& reason) {
   std::string text = to_string(reason.kind);
   if (reason.source) text += " by fiber \"" + reason.source.name() + "\"";
   if (reason.where.line != 0) {
-    text += std::string(" at ") + reason.where.file + ":" + std::to_string(reason.where.line);
+    text +=
+        std::string(" at ") + reason.where.file + ":" + std::to_string(reason.where.line);
   }
   if (!reason.message.empty()) text += ": " + reason.message;
   return text;
@@ -105,7 +112,9 @@ void suspend() {
     check(s.running());
     detail::waiter how;
     how.what = detail::waits_to_be_stopped;
-    how.abort = [](detail::waiter& w) noexcept { detail::this_scheduler->unpark(*w.fiber); };
+    how.abort = [](detail::waiter& w) noexcept {
+      detail::this_scheduler->unpark(*w.fiber);
+    };
     detail::park(s, how);
   }
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include "lib/core/scheduler.hpp"
+#include "lib/fiber/walk_tree.hpp"
+
+#include <motet/cancel.hpp>
 #include <motet/debug.hpp>
 
 #include <string>
-
-#include <motet/cancel.hpp>
-
-#include "lib/core/scheduler.hpp"
-#include "lib/fiber/walk_tree.hpp"
 
 namespace motet {
 
@@ -51,10 +50,9 @@ void add_line(std::string& text, const fiber_state& fiber, std::size_t depth) {
 std::string dump() {
   std::string text;
   if (detail::this_scheduler == nullptr) return text;
-  detail::walk_tree(detail::this_scheduler->main(),
-                    [&](fiber_state& fiber, std::size_t depth) {
-                      add_line(text, fiber, depth);
-                    });
+  detail::walk_tree(
+      detail::this_scheduler->main(),
+      [&](fiber_state& fiber, std::size_t depth) { add_line(text, fiber, depth); });
   return text;
 }
 

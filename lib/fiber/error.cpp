@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+
 #include <motet/error.hpp>
+#include <motet/outcome.hpp>
 
 #include <algorithm>
 #include <cstdlib>
-#include <cxxabi.h>
 #include <memory>
 #include <typeinfo>
 #include <utility>
 
-#include <motet/outcome.hpp>
-
-#include "lib/core/cancel_tree.hpp"
-#include "lib/fiber/life.hpp"
+#include <cxxabi.h>
 
 namespace motet {
 
@@ -26,9 +26,11 @@ timeout_error::timeout_error(const std::string& what)
     : std::system_error(std::make_error_code(std::errc::timed_out), what) {}
 
 fiber_stopped::fiber_stopped(cancel_reason why)
-    : std::runtime_error("the fiber was stopped: " + to_string(why)), why_(std::move(why)) {}
+    : std::runtime_error("the fiber was stopped: " + to_string(why)),
+      why_(std::move(why)) {}
 
-exception_group::exception_group(std::vector<std::exception_ptr> errors, std::size_t dropped)
+exception_group::exception_group(std::vector<std::exception_ptr> errors,
+                                 std::size_t dropped)
     : errors_(std::move(errors)), dropped_(dropped) {
   what_ = std::to_string(errors_.size() + dropped_) + " errors";
   const char* separator = ": ";
@@ -73,7 +75,8 @@ std::string describe_span(duration span) {
   return std::to_string(ns) + " ns";
 }
 
-std::exception_ptr aggregate(std::vector<std::exception_ptr> errors, std::size_t dropped) {
+std::exception_ptr aggregate(std::vector<std::exception_ptr> errors,
+                             std::size_t dropped) {
   std::vector<std::exception_ptr> distinct;
   for (std::exception_ptr& error : errors) {
     if (std::find(distinct.begin(), distinct.end(), error) == distinct.end()) {
@@ -87,8 +90,8 @@ std::exception_ptr aggregate(std::vector<std::exception_ptr> errors, std::size_t
 
 namespace {
 
-/// The object an exception_ptr points to: it is its only member (Itanium C++ ABI, libstdc++
-/// and libc++ alike).
+/// The object an exception_ptr points to: it is its only member (Itanium C++ ABI,
+/// libstdc++ and libc++ alike).
 const void* object_of(const std::exception_ptr& error) noexcept {
   static_assert(sizeof(std::exception_ptr) == sizeof(void*));
   const void* object = nullptr;
@@ -111,7 +114,8 @@ const known_error* find_known(const void* object) noexcept {
 /// A request, and those that came later.
 std::vector<cancel_reason> requests_from(const request_record* first) {
   std::vector<cancel_reason> all;
-  for (const request_record* r = first; r != nullptr; r = r->later) all.push_back(r->why);
+  for (const request_record* r = first; r != nullptr; r = r->later)
+    all.push_back(r->why);
   return all;
 }
 

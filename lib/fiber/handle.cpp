@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include <utility>
+#include "lib/fiber/life.hpp"
+#include "lib/fiber/remote.hpp"
 
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
 
-#include "lib/fiber/life.hpp"
-#include "lib/fiber/remote.hpp"
+#include <utility>
 
 namespace motet {
 
@@ -15,7 +15,8 @@ fiber_state::~fiber_state() {
   drop_reference(root.request);
   drop_reference(reason);
   if (!extras) return;
-  for (known_error& known : extras->known) drop_reference(known.why);
+  for (known_error& known : extras->known)
+    drop_reference(known.why);
 }
 
 std::string name_of(const fiber_state& fiber) {
@@ -105,9 +106,13 @@ fiber_phase fiber_ref::state() const noexcept {
   return get() == nullptr ? fiber_phase::ended : get()->phase;
 }
 
-std::string fiber_ref::name() const { return get() == nullptr ? "none" : name_of(*get()); }
+std::string fiber_ref::name() const {
+  return get() == nullptr ? "none" : name_of(*get());
+}
 
-std::uint64_t fiber_ref::id() const noexcept { return get() == nullptr ? 0 : get()->id; }
+std::uint64_t fiber_ref::id() const noexcept {
+  return get() == nullptr ? 0 : get()->id;
+}
 
 bool fiber_ref::cancel_requested() const noexcept {
   const fiber_state* const fiber = get();
@@ -118,7 +123,8 @@ bool fiber_ref::cancel_requested() const noexcept {
 std::vector<fiber_ref> fiber_ref::children() const {
   std::vector<fiber_ref> all;
   if (done()) return all;
-  for (auto* s = get()->chain.innermost; s != nullptr && s->fiber == get(); s = s->parent) {
+  for (auto* s = get()->chain.innermost; s != nullptr && s->fiber == get();
+       s = s->parent) {
     std::vector<fiber_ref> here;
     for (fiber_state* c = s->children.first; c != nullptr; c = c->next_sibling) {
       if (c->phase != fiber_phase::ended) here.emplace_back(detail::fiber_handle(c));

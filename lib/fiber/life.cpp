@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "lib/fiber/life.hpp"
 
-#include <cerrno>
-#include <cstdint>
-#include <new>
-#include <utility>
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/verbs.hpp"
 
 #include <motet/error.hpp>
 #include <motet/mailbox.hpp>
 #include <motet/spin.hpp>
 
-#include "lib/core/cancel_tree.hpp"
-#include "lib/fiber/verbs.hpp"
+#include <cerrno>
+#include <cstdint>
+#include <new>
+#include <utility>
 
 namespace motet::detail {
 
@@ -67,7 +67,8 @@ bool run_again(fiber_state& self, body_end& end) {
   if (find_cancelled_outside(self, self.root) != nullptr) return false;
   if (end.error) self.more().suppressed.push_back(std::exchange(end.error, nullptr));
   if (self.has_edges()) {
-    for (edge& e : take_edges(self)) self.extras->suppressed.push_back(e.error);
+    for (edge& e : take_edges(self))
+      self.extras->suppressed.push_back(e.error);
   }
   self.operations->clear_result(self.body);
   drop_reference(std::exchange(self.reason, nullptr));
@@ -82,7 +83,7 @@ bool run_again(fiber_state& self, body_end& end) {
 void destroy_belongings(fiber_state& self) noexcept {
   self.chain.wall = &self.root;
   if (!self.restartable) self.operations->destroy_call(self.body);
-  clear_mailbox(self.box);
+  if (self.box.first != nullptr) clear_mailbox(self.box);
   if (self.references.load(std::memory_order_acquire) == 1) {  // nobody can ask any more
     self.operations->clear_result(self.body);
   }
@@ -136,17 +137,28 @@ void retire(scheduler& s, fiber_state& self) noexcept {
   }
 }
 
+/// Whether the body returned, leaves nothing behind, and nobody asked for anything: most
+/// fibers, and then there is nothing to settle.
+bool ended_plainly(const fiber_state& self, const body_end& end) noexcept {
+  return !end.unwound && !end.error && self.root.children.first == nullptr &&
+         self.root.request == nullptr && self.extras == nullptr && !self.restart_pending;
+}
+
 [[noreturn]] void fiber_entry(void* argument) {
   auto& self = *static_cast<fiber_state*>(argument);
   sanitizer_after_switch(self.sanitizer);
   errno = 0;
   scheduler& s = *this_scheduler;
-  body_end end;
-  do {
-    end = run_body(self);
+  body_end end = run_body(self);
+  self.ending = true;
+  if (!ended_plainly(self, end)) [[unlikely]] {
     end_children(self);
-  } while (run_again(self, end));
-  settle_outcome(self, std::move(end));
+    while (run_again(self, end)) {
+      end = run_body(self);
+      end_children(self);
+    }
+    settle_outcome(self, std::move(end));
+  }
   destroy_belongings(self);
   announce(s, self);
   const sanitizer_state known_to_sanitizers = self.sanitizer;
@@ -238,7 +250,8 @@ void settle_outcome(fiber_state& self, body_end end) {
   }
 }
 
-new_fiber allocate_fiber(const spin_options& options, std::size_t size, std::size_t align) {
+new_fiber allocate_fiber(const spin_options& options, std::size_t size,
+                         std::size_t align) {
   scheduler& s = here("spin");
   const stack_span stack = s.take_stack(options.stack_size, size + align);
   std::byte* const top = stack.high - colour_of(stack);
@@ -322,7 +335,8 @@ void join(scheduler& s, cancel_scope& node) {
     node.joining = true;
     s.park(how);
   }
-  while (fiber_state* const dormant = node.children.first) dispose(s, *dormant);
+  while (fiber_state* const dormant = node.children.first)
+    dispose(s, *dormant);
 }
 
 void dispose(scheduler& s, fiber_state& dormant) noexcept {

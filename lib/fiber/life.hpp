@@ -4,12 +4,12 @@
 /// @file
 /// A fiber's way from its first switch to its end.
 
+#include "lib/core/fiber_state.hpp"
+#include "lib/core/scheduler.hpp"
+
 #include <exception>
 #include <span>
 #include <vector>
-
-#include "lib/core/fiber_state.hpp"
-#include "lib/core/scheduler.hpp"
 
 namespace motet::detail {
 

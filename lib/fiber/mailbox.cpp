@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+#include "lib/fiber/remote.hpp"
+
+#include <motet/error.hpp>
+#include <motet/mailbox.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
 #include <utility>
-
-#include <motet/error.hpp>
-#include <motet/mailbox.hpp>
-
-#include "lib/core/cancel_tree.hpp"
-#include "lib/fiber/life.hpp"
-#include "lib/fiber/remote.hpp"
 
 namespace motet {
 
@@ -147,7 +147,8 @@ message_ptr try_receive_one(std::span<const type_key> keys) {
 }
 
 void clear_mailbox(mailbox& box) noexcept {
-  while (box.first != nullptr) take_after(box, nullptr);
+  while (box.first != nullptr)
+    take_after(box, nullptr);
 }
 
 void close_mailbox(mailbox& box) noexcept {

@@ -4,11 +4,11 @@
 /// @file
 /// Doing something to a fiber on its own thread.
 
-#include <utility>
-
 #include "lib/core/fiber_state.hpp"
 #include "lib/core/remote_queue.hpp"
 #include "lib/core/scheduler.hpp"
+
+#include <utility>
 
 namespace motet::detail {
 

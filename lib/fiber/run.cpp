@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: MIT
-#include <motet/run.hpp>
-
-#include <cstdio>
-#include <cstdlib>
-#include <string>
-#include <utility>
-
-#include <motet/debug.hpp>
-#include <motet/error.hpp>
-
-#include "backend/make_backend.hpp"
-#include "lib/context/overflow.hpp"
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/signals.hpp"
 #include "lib/fiber/verbs.hpp"
+
+#include <motet/debug.hpp>
+#include <motet/error.hpp>
+#include <motet/run.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
 
 namespace motet {
 
@@ -88,7 +86,8 @@ std::size_t describe_running(char* into, std::size_t room) noexcept {
       "fiber \"%s\" overflowed its %zu KiB stack (spun at %s:%u); give it more with "
       "spin({.stack_size = ...}, ...)",
       named ? fiber.extras->name.c_str() : number, fiber.stack.size() / 1024,
-      fiber.spun_at.line != 0 ? fiber.spun_at.file : "an unknown place", fiber.spun_at.line);
+      fiber.spun_at.line != 0 ? fiber.spun_at.file : "an unknown place",
+      fiber.spun_at.line);
   if (length < 0) return 0;
   return std::min(static_cast<std::size_t>(length), room);
 }
@@ -121,7 +120,8 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
   settle_outcome(main, std::move(end));
   clear_mailbox(main.box);
   main.phase = fiber_phase::ended;
-  while (queue_waiter* const w = main.end_waiters.first) main.end_waiters.remove(*w);
+  while (queue_waiter* const w = main.end_waiters.first)
+    main.end_waiters.remove(*w);
   if (!main.stopped || main.reason->why.kind != cancel_kind::signal) return 0;
   return signal_number(main.reason->why.message);
 }
@@ -145,13 +145,14 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
   if (this_scheduler != nullptr) {
     throw structure_error("run inside of a fiber: this thread is a scheduler already");
   }
-  install_overflow_handler(&describe_running);
   const fiber_handle main = make_main();
   run_state state{options};
   int signal = 0;
   {
-    scheduler s(make_backend(engine_of(options.backend)), *main.get(), options.stack_size,
-                {.on_signal = &on_signal, .on_deadlock = &on_deadlock});
+    scheduler s(engine_of(options.backend), *main.get(), options.stack_size,
+                {.on_signal = &on_signal,
+                 .on_deadlock = &on_deadlock,
+                 .on_overflow = &describe_running});
     this_run = &state;
     {
       const signal_watch watch(s.door(), options.signals);
@@ -167,7 +168,8 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
 }  // namespace detail
 
 const char* backend_name() noexcept {
-  return detail::this_scheduler == nullptr ? "none" : detail::this_scheduler->kernel().name();
+  return detail::this_scheduler == nullptr ? "none"
+                                           : detail::this_scheduler->kernel().name();
 }
 
 }  // namespace motet

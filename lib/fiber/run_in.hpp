@@ -4,11 +4,11 @@
 /// @file
 /// Running a block in a node of the cancel tree: where unwindings end.
 
-#include <exception>
+#include "lib/core/cancel_tree.hpp"
 
 #include <motet/detail/function_ref.hpp>
 
-#include "lib/core/cancel_tree.hpp"
+#include <exception>
 
 namespace motet::detail {
 

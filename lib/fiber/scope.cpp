@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
-#include <utility>
-
-#include <motet/scope.hpp>
-
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/remote.hpp"
 #include "lib/fiber/run_in.hpp"
+
+#include <motet/scope.hpp>
+
+#include <algorithm>
+#include <utility>
 
 namespace motet {
 
@@ -68,7 +68,9 @@ void scope::hear_of_end(fiber_state& child) noexcept {
   }
 }
 
-std::size_t scope::size() const noexcept { return living; }
+std::size_t scope::size() const noexcept {
+  return living;
+}
 
 scope_ref scope::ref() const {
   return scope_ref(fiber_ref(detail::fiber_handle(fiber)), id_);
@@ -102,12 +104,17 @@ void scope::finish(std::exception_ptr unwound, bool has_result) {
   closed_ = true;
   const bool cancelled_here = request != nullptr;
   cancel_scope* const outside = detail::find_cancelled_outside(self, *this);
-  std::string why = cancelled_here ? request->why.message : std::string();
+  std::exception_ptr no_result;
+  if (unwound && cancelled_here && outside == nullptr && has_result && errors_.empty()) {
+    no_result = std::make_exception_ptr(cancel_error(request->why.message));
+    detail::add_reference(*request);
+    detail::remember_error(self, {.error = no_result, .why = request});
+  }
   detail::close_scope(self, *this);
   if (!errors_.empty()) throw_errors(self);
   if (unwound) {
     if (outside != nullptr || !cancelled_here) std::rethrow_exception(std::move(unwound));
-    if (has_result) throw cancel_error(why);
+    if (no_result) std::rethrow_exception(std::move(no_result));
     return;
   }
   if (cut_short_ && !cancelled_here && outside != nullptr) {

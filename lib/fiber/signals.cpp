@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+
 #include <unistd.h>
 
 namespace motet::detail {
@@ -18,7 +19,8 @@ struct watched_signal {
   struct sigaction before;
   bool taken;
 };
-watched_signal watched[] = {{SIGINT, "SIGINT", {}, false}, {SIGTERM, "SIGTERM", {}, false}};
+watched_signal watched[] = {{SIGINT, "SIGINT", {}, false},
+                            {SIGTERM, "SIGTERM", {}, false}};
 
 void on_signal(int number) {
   const int saved_errno = errno;
@@ -68,7 +70,8 @@ signal_watch::signal_watch(remote_queue& door, signal_policy policy) {
   remote_queue* nobody = nullptr;
   watching_ = watched_door.compare_exchange_strong(nobody, &door);
   if (!watching_) return;
-  for (watched_signal& w : watched) take(w);
+  for (watched_signal& w : watched)
+    take(w);
 }
 
 signal_watch::~signal_watch() {

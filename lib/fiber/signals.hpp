@@ -4,12 +4,12 @@
 /// @file
 /// SIGINT and SIGTERM as requests to the main fiber.
 
-#include <string_view>
+#include "lib/core/fiber_state.hpp"
+#include "lib/core/remote_queue.hpp"
 
 #include <motet/run.hpp>
 
-#include "lib/core/fiber_state.hpp"
-#include "lib/core/remote_queue.hpp"
+#include <string_view>
 
 namespace motet::detail {
 

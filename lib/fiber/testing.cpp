@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <motet/testing.hpp>
+#include "lib/core/scheduler.hpp"
 
 #include <motet/error.hpp>
-
-#include "lib/core/scheduler.hpp"
+#include <motet/testing.hpp>
 
 namespace motet::testing {
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <motet/time.hpp>
+#include "lib/core/cancel_tree.hpp"
 
 #include <motet/error.hpp>
-
-#include "lib/core/cancel_tree.hpp"
+#include <motet/time.hpp>
 
 namespace motet {
 

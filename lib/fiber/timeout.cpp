@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
-#include <string>
-#include <utility>
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/run_in.hpp"
 
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
 #include <motet/timeout.hpp>
 
-#include "lib/core/cancel_tree.hpp"
-#include "lib/fiber/run_in.hpp"
+#include <algorithm>
+#include <string>
+#include <utility>
 
 namespace motet::detail {
 
@@ -38,7 +38,8 @@ void timed_scope::enter() {
   timer::expired = &on_expired;
   cancel_scope::clock = this;
   const bool over = span_ <= duration::zero();
-  if (!over && deadline != time_point::max()) s.timers().add(*this, timer_heap::rank::scope);
+  if (!over && deadline != time_point::max())
+    s.timers().add(*this, timer_heap::rank::scope);
   open_scope(self, *this);
   ++self.deadlines;
   if (over) expire();
@@ -52,10 +53,7 @@ void timed_scope::leave(cancel_scope& node, const std::exception_ptr& error) noe
   if (self.fired_ && error) {
     // The error wins, and tells that time had run out.
     add_reference(*self.request);
-    remember_error(s.running(), {.error = error,
-                                 .source = fiber_handle(&s.running()),
-                                 .suppressed = {},
-                                 .why = self.request});
+    remember_error(s.running(), {.error = error, .why = self.request});
   }
 }
 
@@ -64,9 +62,13 @@ void timed_scope::expire() noexcept {
   latch(*this, deadline_record(span_, where_));
 }
 
-void timed_scope::on_expired(timer& t) noexcept { static_cast<timed_scope&>(t).expire(); }
+void timed_scope::on_expired(timer& t) noexcept {
+  static_cast<timed_scope&>(t).expire();
+}
 
-bool timed_scope::reset() noexcept { return reset(span_); }
+bool timed_scope::reset() noexcept {
+  return reset(span_);
+}
 
 bool timed_scope::reset(duration span) noexcept {
   scheduler& s = *this_scheduler;
@@ -111,23 +113,27 @@ bool timed_scope::cancel_now(std::string_view why, call_site where) {
 }
 
 void timed_scope::throw_if_cancelled_by_hand() const {
-  if (by_hand_ != nullptr) throw cancel_error(by_hand_->why.message);
+  if (by_hand_ == nullptr) return;
+  auto error = std::make_exception_ptr(cancel_error(by_hand_->why.message));
+  add_reference(*by_hand_);
+  remember_error(this_scheduler->running(), {.error = error, .why = by_hand_});
+  std::rethrow_exception(std::move(error));
 }
 
-void timed_scope::forget(request_record* record) noexcept { drop_reference(record); }
+void timed_scope::forget(request_record* record) noexcept {
+  drop_reference(record);
+}
 
 void throw_for_deadline(std::exception_ptr error, const timed_scope& scope) {
   fiber_state& self = this_scheduler->running();
-  remember_error(self, {.error = error,
-                        .source = fiber_handle(&self),
-                        .suppressed = {},
-                        .why = deadline_record(scope.span(), scope.where())});
+  remember_error(
+      self, {.error = error, .why = deadline_record(scope.span(), scope.where())});
   std::rethrow_exception(std::move(error));
 }
 
 void throw_timeout(const timed_scope& scope) {
-  throw_for_deadline(
-      std::make_exception_ptr(timeout_error(scope.span(), scope.where())), scope);
+  throw_for_deadline(std::make_exception_ptr(timeout_error(scope.span(), scope.where())),
+                     scope);
 }
 
 }  // namespace motet::detail

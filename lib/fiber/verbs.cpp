@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: MIT
 #include "lib/fiber/verbs.hpp"
 
-#include <algorithm>
-#include <memory>
-#include <string>
-#include <utility>
-
-#include <motet/error.hpp>
-#include <motet/fiber.hpp>
-
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/remote.hpp"
 #include "lib/fiber/walk_tree.hpp"
+
+#include <motet/error.hpp>
+#include <motet/fiber.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
 
 namespace motet {
 
 namespace detail {
 
 request_record* make_request(cancel_kind kind, std::string_view why, call_site where) {
-  cancel_reason reason{.kind = kind, .message = std::string(why), .source = {},
-                       .where = where, .at = clock::now()};
+  cancel_reason reason{.kind = kind,
+                       .message = std::string(why),
+                       .source = {},
+                       .where = where,
+                       .at = clock::now()};
   if (this_scheduler != nullptr) reason.source = this_fiber::self();
   return new request_record(std::move(reason));
 }
@@ -59,15 +62,25 @@ void on_grace_over(timer& t) noexcept {
   latch(grace.fiber->root, std::exchange(grace.why, nullptr));
 }
 
+/// A grace that is running ends sooner, if `when` is sooner.
+bool shorten_grace(fiber_state& fiber, time_point when, request_record* why) {
+  grace_timer* const grace = fiber.extras ? fiber.extras->grace.get() : nullptr;
+  const bool sooner = grace != nullptr && grace->armed() && when < grace->deadline;
+  if (sooner) this_scheduler->timers().move(*grace, when, timer_heap::rank::scope);
+  drop_reference(why);
+  return sooner;
+}
+
 bool begin_grace(fiber_state& fiber, duration grace, request_record* why) {
-  if (fiber.phase == fiber_phase::ended || fiber.ending ||
-      fiber.asked > disposition::restart) {
+  if (fiber.phase == fiber_phase::ended || fiber.ending) {
     drop_reference(why);
     return false;
   }
   scheduler& s = *this_scheduler;
+  const time_point when = add_saturated(s.time().not_before_now(), grace);
+  if (fiber.asked > disposition::restart) return shorten_grace(fiber, when, why);
   auto timer = std::make_unique<grace_timer>();
-  timer->deadline = add_saturated(s.time().not_before_now(), grace);
+  timer->deadline = when;
   timer->expired = &on_grace_over;
   timer->fiber = &fiber;
   timer->why = why;
@@ -88,7 +101,8 @@ bool restart_ended(fiber_state& fiber) {
 /// Takes over the record.
 bool restart_fiber(fiber_state& fiber, request_record* why) {
   const bool ended = fiber.phase == fiber_phase::ended;
-  const bool refused = fiber.asked > disposition::restart || !fiber.operations->repeatable;
+  const bool refused =
+      fiber.asked > disposition::restart || !fiber.operations->repeatable;
   if (ended || refused) {
     drop_reference(why);
     return ended && restart_ended(fiber);
@@ -134,20 +148,21 @@ void join_fiber(scheduler& s, fiber_state& fiber) noexcept {
   }
 }
 
-bool move_on(const fiber_handle& fiber, function_ref<void(void*)> store, call_site where) {
+bool move_on(const fiber_handle& fiber, function_ref<void(void*)> store,
+             call_site where) {
   fiber_state* const f = fiber.get();
   if (f == nullptr) return false;
   if (!is_local(*f)) {
     throw structure_error("move_on from another thread than the fiber's");
   }
-  if (f->phase == fiber_phase::ended || f->ending || f->asked > disposition::restart) {
-    return false;
-  }
-  store(f->body);
+  if (f->phase == fiber_phase::ended || f->ending) return false;
+  if (f->asked <= disposition::restart) store(f->body);
   return ask(*f, disposition::move_on, make_request(cancel_kind::move_on, {}, where));
 }
 
-void* result_of(fiber_state& fiber) noexcept { return fiber.body; }
+void* result_of(fiber_state& fiber) noexcept {
+  return fiber.body;
+}
 
 }  // namespace detail
 
@@ -163,12 +178,16 @@ bool ask_from_outside(fiber_state* fiber, disposition what, cancel_kind kind,
   if (fiber == nullptr || fiber->phase == fiber_phase::ended) return false;
   if (detail::is_local(*fiber)) return ask(*fiber, what, make_request(kind, why, where));
   struct free_record {
-    void operator()(detail::request_record* r) const noexcept { detail::drop_reference(r); }
+    void operator()(detail::request_record* r) const noexcept {
+      detail::drop_reference(r);
+    }
   };
-  std::unique_ptr<detail::request_record, free_record> record(make_request(kind, why, where));
-  return detail::post_to(*fiber, [what, record = std::move(record)](fiber_state& f) mutable {
-    ask(f, what, record.release());
-  });
+  std::unique_ptr<detail::request_record, free_record> record(
+      make_request(kind, why, where));
+  return detail::post_to(*fiber,
+                         [what, record = std::move(record)](fiber_state& f) mutable {
+                           ask(f, what, record.release());
+                         });
 }
 
 }  // namespace
@@ -240,8 +259,9 @@ bool fiber_ref::throw_to(std::exception_ptr error) const {
   how.target = target;
   how.abort = [](detail::waiter& w) noexcept {
     auto& edges = static_cast<throw_waiter&>(w).target->extras->edges;
-    const auto mine = std::find_if(edges.begin(), edges.end(),
-                                   [&](const detail::edge& e) { return e.thrower == &w; });
+    const auto mine =
+        std::find_if(edges.begin(), edges.end(),
+                     [&](const detail::edge& e) { return e.thrower == &w; });
     if (mine->committed) {  // it is as good as thrown: this wait is about to end
       w.aborted = false;
       return;
@@ -257,7 +277,8 @@ bool fiber_ref::throw_to(std::exception_ptr error) const {
 
 ending fiber_ref::interrupt(std::string_view why, call_site where) const {
   detail::scheduler& s = detail::here("interrupt");
-  if (get() == &s.running()) throw deadlock_error("a fiber cannot interrupt itself: stop it");
+  if (get() == &s.running())
+    throw deadlock_error("a fiber cannot interrupt itself: stop it");
   ask_from_outside(get(), disposition::stop, cancel_kind::stop, why, where);
   return wait();
 }

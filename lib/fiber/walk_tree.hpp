@@ -4,9 +4,9 @@
 /// @file
 /// Visiting a fiber and all that live in it.
 
-#include <cstddef>
-
 #include "lib/core/fiber_state.hpp"
+
+#include <cstddef>
 
 namespace motet::detail {
 

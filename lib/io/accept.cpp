@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-#include <cerrno>
-#include <cstdio>
-#include <string>
-#include <utility>
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+#include "lib/io/perform.hpp"
 
 #include <motet/error.hpp>
 #include <motet/scope.hpp>
 #include <motet/tcp.hpp>
 #include <motet/timeout.hpp>
 
-#include "lib/core/cancel_tree.hpp"
-#include "lib/fiber/life.hpp"
-#include "lib/io/perform.hpp"
+#include <cerrno>
+#include <cstdio>
+#include <string>
+#include <utility>
 
 namespace motet::tcp {
 
@@ -69,7 +69,8 @@ class service {
   /// Until cancelled or the listener fails.
   [[noreturn]] void accept_into(scope& peers) {
     for (;;) {
-      while (active_ >= options_.max_connections) wait_for_change("a peer to leave");
+      while (active_ >= options_.max_connections)
+        wait_for_change("a peer to leave");
       std::error_code ec;
       stream peer = listener_.accept(ec);
       if (!ec) {
@@ -87,7 +88,8 @@ class service {
   void drain() {
     if (options_.grace <= duration::zero()) return;
     move_on_after(options_.grace, [&] {
-      while (active_ != 0) wait_for_change("peers to finish");
+      while (active_ != 0)
+        wait_for_change("peers to finish");
     });
   }
 
@@ -95,9 +97,8 @@ class service {
   void start(scope& peers, stream peer) {
     ++active_;
     try {
-      peers.spin({.where = {}}, [this, mine = std::move(peer)]() mutable {
-        serve_one(mine);
-      });
+      peers.spin({.where = {}},
+                 [this, mine = std::move(peer)]() mutable { serve_one(mine); });
     } catch (const std::system_error& e) {  // no memory for a stack: as no descriptor
       --active_;
       wait_out(e.code());
@@ -153,8 +154,8 @@ class service {
   motet::detail::wait_queue change_;
 };
 
-/// For the code inside, lifts a shield that was put up further out. The fibers spun in the
-/// scopes between stay behind it.
+/// For the code inside, lifts a shield that was put up further out. The fibers spun in
+/// the scopes between stay behind it.
 class window {
  public:
   window(scope_chain& chain, motet::detail::cancel_scope* wall) noexcept

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "lib/io/perform.hpp"
 
-#include <cerrno>
-#include <system_error>
-#include <utility>
+#include "lib/core/cancel_tree.hpp"
 
 #include <motet/detail/descriptor.hpp>
 #include <motet/error.hpp>
 
-#include "backend/posix/calls.hpp"
-#include "lib/core/cancel_tree.hpp"
+#include <cerrno>
+#include <system_error>
+#include <utility>
 
 namespace motet::detail {
 
@@ -22,7 +21,8 @@ void abort_operation(waiter& w) noexcept {
 
 }  // namespace
 
-MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what, io_wait*& slot) {
+MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
+                                      io_wait*& slot) {
   scheduler& s = here(what);
   fiber_state& self = enter_point(s);
   MOTET_EXPECT(slot == nullptr);  // one reader and one writer at a time
@@ -40,11 +40,6 @@ MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what, io
     deliver_after_abort(s);
   }
   return how.op.result;
-}
-
-std::int32_t ask_kernel(const call& question) noexcept {
-  return this_scheduler != nullptr ? this_scheduler->kernel().answer(question)
-                                   : answer_by_system_call(question);
 }
 
 void throw_failure(std::int32_t result, const std::string& what) {

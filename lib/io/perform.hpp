@@ -4,11 +4,13 @@
 /// @file
 /// A request in, its result out: how fibers wait for the world.
 
+#include "backend/operation.hpp"
+#include "lib/core/cancel_tree.hpp"
+#include "lib/core/scheduler.hpp"
+#include "lib/core/waiter.hpp"
+
 #include <cstdint>
 #include <string>
-
-#include "backend/operation.hpp"
-#include "lib/core/waiter.hpp"
 
 namespace motet::detail {
 
@@ -26,9 +28,6 @@ struct io_wait : waiter {
 /// @returns >= 0, or -errno. @throws closed_error if the descriptor was closed meanwhile.
 /// Cancellation point.
 std::int32_t perform(const request& asked, const char* what, io_wait*& slot);
-
-/// Asks the kernel of the running scheduler, or the system itself outside of one.
-std::int32_t ask_kernel(const call& question) noexcept;
 
 /// Throws std::system_error for a negative `result`: "what: Connection refused".
 [[noreturn]] void throw_failure(std::int32_t result, const std::string& what);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "lib/io/resolve.hpp"
 
+#include "lib/core/cancel_tree.hpp"
+#include "lib/core/remote_queue.hpp"
+
 #include <atomic>
 #include <cerrno>
 #include <optional>
@@ -11,9 +14,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
-#include "lib/core/cancel_tree.hpp"
-#include "lib/core/remote_queue.hpp"
-
 namespace motet::detail {
 
 namespace {
@@ -21,7 +21,9 @@ namespace {
 class lookup_category final : public std::error_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "getaddrinfo"; }
-  [[nodiscard]] std::string message(int code) const override { return gai_strerror(code); }
+  [[nodiscard]] std::string message(int code) const override {
+    return gai_strerror(code);
+  }
 };
 
 const std::error_category& lookups() noexcept {

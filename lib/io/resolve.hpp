@@ -4,12 +4,12 @@
 /// @file
 /// From names to addresses, in a first simple form: getaddrinfo on a thread per lookup.
 
+#include <motet/endpoint.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <motet/endpoint.hpp>
 
 namespace motet::detail {
 

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include "lib/io/perform.hpp"
+#include "lib/io/resolve.hpp"
+
+#include <motet/cancel.hpp>
+#include <motet/error.hpp>
 #include <motet/tcp.hpp>
+#include <motet/timeout.hpp>
 
 #include <cerrno>
 #include <utility>
@@ -7,14 +13,6 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
-
-#include <motet/cancel.hpp>
-#include <motet/error.hpp>
-#include <motet/timeout.hpp>
-
-#include "lib/context/jump_back.hpp"
-#include "lib/io/perform.hpp"
-#include "lib/io/resolve.hpp"
 
 namespace motet::tcp {
 
@@ -35,7 +33,8 @@ endpoint name_of_socket(int fd, endpoint_side side) {
 }
 
 std::error_code to_code(std::int32_t result) noexcept {
-  return result < 0 ? std::error_code(-result, std::system_category()) : std::error_code();
+  return result < 0 ? std::error_code(-result, std::system_category())
+                    : std::error_code();
 }
 
 [[noreturn]] void fail(const stream& with, std::int32_t result, const std::string& what) {
@@ -53,7 +52,8 @@ constexpr std::size_t most_pieces = 1024;
 }  // namespace
 
 MOTET_JUMPS_BACK std::int32_t stream::receive(std::span<std::byte> into, bool whole) {
-  const receive_request what{socket_.fd(), into, whole ? transfer::whole : transfer::some};
+  const receive_request what{socket_.fd(), into,
+                             whole ? transfer::whole : transfer::some};
   return perform(what, "bytes to read", socket_.incoming());
 }
 
@@ -81,7 +81,8 @@ std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer) {
   return read_exactly(buffer, done);
 }
 
-std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, std::size_t& done) {
+std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer,
+                                          std::size_t& done) {
   done = 0;
   while (done < buffer.size()) {
     const std::int32_t got = receive(buffer.subspan(done), true);
@@ -93,8 +94,8 @@ std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, std::size
 }
 
 void stream::recv_loop(motet::detail::function_ref<void(std::span<const std::byte>)> f) {
-  // Left as it is: only what arrives is touched.
-  std::byte buffer[std::size_t{16} * 1024];
+  // One page: with a larger one each connection would hold more, used or not.
+  std::byte buffer[4096];
   for (;;) {
     const std::span<const std::byte> data = read(buffer);
     if (data.empty()) return;
@@ -132,19 +133,20 @@ void stream::write(std::span<const std::span<const std::byte>> pieces) {
   std::vector<iovec> left;
   for (const auto& piece : pieces) {
     // The kernel only reads from them; iovec has one type for both directions.
-    if (!piece.empty()) left.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
+    if (!piece.empty())
+      left.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
   }
   std::size_t next = 0;
   while (next < left.size()) {
     msghdr message{};
     message.msg_iov = &left[next];
     message.msg_iovlen = std::min(left.size() - next, most_pieces);
-    const std::int32_t sent =
-        perform(send_message_request{socket_.fd(), &message}, "bytes to be written",
-                socket_.outgoing());
+    const std::int32_t sent = perform(send_message_request{socket_.fd(), &message},
+                                      "bytes to be written", socket_.outgoing());
     if (sent < 0) fail(*this, sent, "write to");
     auto taken = static_cast<std::size_t>(sent);
-    while (next < left.size() && taken >= left[next].iov_len) taken -= left[next++].iov_len;
+    while (next < left.size() && taken >= left[next].iov_len)
+      taken -= left[next++].iov_len;
     if (taken != 0) {
       left[next].iov_base = static_cast<std::byte*>(left[next].iov_base) + taken;
       left[next].iov_len -= taken;
@@ -200,8 +202,9 @@ bool detail::line_source::next() {
   std::byte buffer[1024];
   while (!take_line(false)) {
     if (pending_.size() > longest_) {
-      throw std::system_error(std::make_error_code(std::errc::message_size),
-                              "a line of more than " + std::to_string(longest_) + " bytes");
+      throw std::system_error(
+          std::make_error_code(std::errc::message_size),
+          "a line of more than " + std::to_string(longest_) + " bytes");
     }
     const std::span<const std::byte> more = from_.read(buffer);
     if (more.empty()) return take_line(true);
@@ -235,20 +238,22 @@ stream connect_to_any(std::string_view host, std::uint16_t port) {
 
 }  // namespace
 
-stream connect(std::string_view host, std::uint16_t port, const connect_options& options) {
+stream connect(std::string_view host, std::uint16_t port,
+               const connect_options& options) {
   if (options.deadline == time_point::max()) return connect_to_any(host, port);
-  return cancel_at(
-      options.deadline,
-      with_exception<timeout_error>("connect " + std::string(host) + ":" +
-                                    std::to_string(port)),
-      [&] { return connect_to_any(host, port); });
+  return cancel_at(options.deadline,
+                   with_exception<timeout_error>("connect " + std::string(host) + ":" +
+                                                 std::to_string(port)),
+                   [&] { return connect_to_any(host, port); });
 }
 
-listener listen(std::string_view host, std::uint16_t port, const listen_options& options) {
+listener listen(std::string_view host, std::uint16_t port,
+                const listen_options& options) {
   const endpoint where = motet::detail::resolve(host, port).front();
-  const std::int32_t fd = ask_kernel(open_listener_call{
-      static_cast<const sockaddr*>(where.system_address()),
-      static_cast<socklen_t>(where.system_length()), options.backlog, options.reuse_port});
+  const std::int32_t fd =
+      ask_kernel(open_listener_call{static_cast<const sockaddr*>(where.system_address()),
+                                    static_cast<socklen_t>(where.system_length()),
+                                    options.backlog, options.reuse_port});
   if (fd < 0) throw_failure(fd, "listen on " + to_string(where));
   return listener(fd);
 }

@@ -4,6 +4,8 @@
 /// @file
 /// What a fiber runs: its callable, arguments and result, behind one table of functions.
 
+#include <motet/detail/result_slot.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <exception>
@@ -13,8 +15,6 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
-
-#include <motet/detail/result_slot.hpp>
 
 namespace motet::detail {
 
@@ -27,17 +27,18 @@ struct body_operations {
   bool repeatable;  ///< Can be invoked again: nothing was moved out of it.
 };
 
-/// Arguments are lent as lvalues, so that a restart finds them again; if the callable wants
-/// to have them, they are moved in, once.
+/// Arguments are lent as lvalues, so that a restart finds them again; if the callable
+/// wants to have them, they are moved in, once.
 template <class F, class... Args>
 inline constexpr bool lends = std::is_invocable_v<F&, Args&...>;
 
 template <class F, class... Args>
 struct call_result {
-  static_assert(lends<F, Args...> || std::is_invocable_v<F&, Args...>,
-                "the callable cannot be called with these arguments: a fiber lends its "
-                "arguments as lvalues, so take them by reference, or by value if they can "
-                "be copied");
+  static_assert(
+      lends<F, Args...> || std::is_invocable_v<F&, Args...>,
+      "the callable cannot be called with these arguments: a fiber lends its "
+      "arguments as lvalues, so take them by reference, or by value if they can "
+      "be copied");
   using lent = std::conditional_t<lends<F, Args...>, std::invoke_result<F&, Args&...>,
                                   std::invoke_result<F&, Args...>>;
   using type = std::remove_cv_t<typename lent::type>;
@@ -61,13 +62,17 @@ class fiber_body {
 
   static constexpr body_operations operations{
       [](void* body) { static_cast<fiber_body*>(body)->run(); },
-      [](void* body) noexcept { std::destroy_at(&static_cast<fiber_body*>(body)->call_); },
+      [](void* body) noexcept {
+        std::destroy_at(&static_cast<fiber_body*>(body)->call_);
+      },
       [](void* body) noexcept {
         auto& slot = static_cast<fiber_body*>(body)->slot_;
         slot.value.reset();
         slot.taken = false;
       },
-      [](void* body) noexcept { std::destroy_at(&static_cast<fiber_body*>(body)->slot_); },
+      [](void* body) noexcept {
+        std::destroy_at(&static_cast<fiber_body*>(body)->slot_);
+      },
       lends<F, Args...>};
 
  private:

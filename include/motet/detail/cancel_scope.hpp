@@ -8,9 +8,9 @@
 /// node's `parent` the next one out, and the root's parent is the node in another fiber
 /// that the fiber was spun in.
 
-#include <cstdint>
-
 #include <motet/time.hpp>
+
+#include <cstdint>
 
 namespace motet::detail {
 
@@ -47,7 +47,8 @@ struct fiber_list {
 struct cancel_scope {
   cancel_scope* parent = nullptr;
   fiber_state* fiber = nullptr;
-  /// Not null: asked to stop, until it is left. The first request, with later ones behind.
+  /// Not null: asked to stop, until it is left. The first request, with later ones
+  /// behind.
   request_record* request = nullptr;
   fiber_list children;
   /// How many of the children have not ended; the others can be restarted.

@@ -20,8 +20,7 @@ class descriptor {
   explicit descriptor(int fd) noexcept : fd_(fd) {}
   descriptor(const descriptor&) = delete;
   descriptor& operator=(const descriptor&) = delete;
-  descriptor(descriptor&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)) {}
+  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   descriptor& operator=(descriptor&& other) noexcept {
     if (this != &other) {
       close();

@@ -18,9 +18,9 @@ template <class R, class... Args>
 class function_ref<R(Args...)> {
  public:
   template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, function_ref> &&
-             std::is_invocable_r_v<R, F&, Args...>)
-  function_ref(F&& f) noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+  requires(!std::is_same_v<std::remove_cvref_t<F>, function_ref> &&
+           std::is_invocable_r_v<R, F&, Args...>) function_ref(F&& f)
+  noexcept  // NOLINT(bugprone-forwarding-reference-overload)
       : target_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
         invoke_([](void* target, Args... args) -> R {
           return (*static_cast<std::remove_reference_t<F>*>(target))(

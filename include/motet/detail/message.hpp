@@ -62,10 +62,9 @@ struct message_of final : message {
 
 /// What `T` travels as: itself, or std::string if it is a literal or a `const char*`.
 template <class T>
-using message_type =
-    std::conditional_t<std::is_same_v<std::decay_t<T>, const char*> ||
-                           std::is_same_v<std::decay_t<T>, char*>,
-                       std::string, std::decay_t<T>>;
+using message_type = std::conditional_t<std::is_same_v<std::decay_t<T>, const char*> ||
+                                            std::is_same_v<std::decay_t<T>, char*>,
+                                        std::string, std::decay_t<T>>;
 
 template <class T>
 message_ptr make_message(T&& value) {

@@ -4,18 +4,18 @@
 /// @file
 /// From a message of unknown type to a typed value or the handler for it.
 
+#include <motet/detail/message.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <span>
 #include <type_traits>
 #include <utility>
 
-#include <motet/detail/message.hpp>
-
 namespace motet::detail {
 
-/// Takes the oldest message with one of these keys (none given: any); parks until there is
-/// one.
+/// Takes the oldest message with one of these keys (none given: any); parks until there
+/// is one.
 message_ptr receive_one(std::span<const type_key> keys);
 /// As above; null if there is none now.
 message_ptr try_receive_one(std::span<const type_key> keys);
@@ -60,13 +60,16 @@ struct handler_traits<R (C::*)(M) noexcept> {
 };
 
 template <class F>
-concept names_one_type = requires { &std::remove_cvref_t<F>::operator(); };
+concept names_one_type = requires {
+  &std::remove_cvref_t<F>::operator();
+};
 
 template <class F>
 struct handled {
-  static_assert(names_one_type<F>,
-                "a message handler takes one named type: [](const say& s) { … }; it can be "
-                "neither generic nor overloaded");
+  static_assert(
+      names_one_type<F>,
+      "a message handler takes one named type: [](const say& s) { … }; it can be "
+      "neither generic nor overloaded");
   using argument =
       typename handler_traits<decltype(&std::remove_cvref_t<F>::operator())>::argument;
   static_assert(!std::is_lvalue_reference_v<argument> ||

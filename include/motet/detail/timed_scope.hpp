@@ -4,13 +4,13 @@
 /// @file
 /// A node of the cancel tree with a deadline: what stands behind a timeout block.
 
-#include <exception>
-#include <string_view>
-
 #include <motet/call_site.hpp>
 #include <motet/detail/cancel_scope.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/time.hpp>
+
+#include <exception>
+#include <string_view>
 
 namespace motet::detail {
 

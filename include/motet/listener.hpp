@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Taking TCP connections, one by one or each in a fiber of its own.
+///
+/// A cancelled accept took no connection: it stays in the backlog. One that came first is
+/// returned, and the cancellation waits for the next point.
+
+#include <motet/detail/descriptor.hpp>
+#include <motet/detail/function_ref.hpp>
+#include <motet/endpoint.hpp>
+#include <motet/stream.hpp>
+#include <motet/time.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <iterator>
+#include <limits>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace motet::tcp {
+
+struct accept_options {
+  /// How many peers are served at a time; more wait in the backlog.
+  std::size_t max_connections = std::numeric_limits<std::size_t>::max();
+  /// When stopped: how long peers may take to finish before they are stopped too.
+  duration grace = {};
+  /// Gets the errors of handlers. By default connections that broke are passed over, and
+  /// other errors go to `run_options::on_unhandled`.
+  std::function<void(std::exception_ptr)> on_error = {};
+};
+
+/// A listening socket. Moves, does not copy, and closes when it goes. Same thread only.
+class listener {
+ public:
+  /// Not listening.
+  listener() = default;
+  /// Takes over a listening socket.
+  explicit listener(int fd) noexcept : socket_(fd) {}
+
+  /// Takes the next connection. @throws closed_error if another fiber closes this.
+  /// Cancellation point.
+  stream accept();
+  /// As above. Cancellation point.
+  stream accept(std::error_code& ec);
+
+  /// Serves peers until stopped: calls `handler(stream&)` for each, in a fiber of its
+  /// own. A peer's error stays its own. At the descriptor limit it waits for better
+  /// times. When stopped it takes no more, waits for the peers under way (`grace`), stops
+  /// those that are left, and throws `cancelled` when all have ended. Cancellation point.
+  template <class Handler>
+  [[noreturn]] void accept_loop(const accept_options& options, Handler&& handler) {
+    serve(options, [&handler](stream& peer) {
+      if constexpr (std::is_invocable_v<Handler&, stream&>) {
+        handler(peer);
+      } else {
+        static_assert(std::is_invocable_v<Handler&, stream>,
+                      "accept_loop calls its handler with a tcp::stream");
+        handler(std::move(peer));
+      }
+    });
+  }
+  /// As above. Cancellation point.
+  template <class Handler>
+  [[noreturn]] void accept_loop(Handler&& handler) {
+    accept_loop(accept_options{}, std::forward<Handler>(handler));
+  }
+
+  /// Closes; a fiber that accepts gets a closed_error. Never parks.
+  void close() noexcept { socket_.close(); }
+  /// Where it listens: tells the port that was picked for port 0. Never parks.
+  [[nodiscard]] endpoint local() const;
+  /// The socket, still owned by this. Never parks.
+  [[nodiscard]] int native_handle() const noexcept { return socket_.fd(); }
+  explicit operator bool() const noexcept { return socket_.fd() >= 0; }
+
+  class iterator;
+  /// The connections, one by one, for ever. Cancellation point.
+  iterator begin();
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+ private:
+  [[noreturn]] void serve(const accept_options& options,
+                          motet::detail::function_ref<void(stream&)> handler);
+
+  detail::descriptor socket_;
+};
+
+/// Walks connections: `for (auto& peer : listener)`.
+class listener::iterator {
+ public:
+  using value_type = stream;
+  using difference_type = std::ptrdiff_t;
+
+  explicit iterator(listener& from) : from_(&from) { ++*this; }
+
+  stream& operator*() const noexcept { return peer_; }
+  iterator& operator++() {
+    peer_ = from_->accept();
+    return *this;
+  }
+  void operator++(int) { ++*this; }
+  friend bool operator==(const iterator&, std::default_sentinel_t) noexcept {
+    return false;
+  }
+
+ private:
+  listener* from_;
+  mutable stream peer_;
+};
+
+inline listener::iterator listener::begin() {
+  return iterator(*this);
+}
+
+}  // namespace motet::tcp

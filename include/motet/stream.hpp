@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// A TCP connection: bytes both ways.
+///
+/// Whatever a point here throws, no byte is lost: a read that is cancelled took none. If
+/// bytes came first, the call returns them, and the cancellation waits for the next
+/// point.
+
+#include <motet/detail/descriptor.hpp>
+#include <motet/detail/function_ref.hpp>
+#include <motet/detail/pull_range.hpp>
+#include <motet/endpoint.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace motet::tcp {
+
+class stream;
+
+namespace detail {
+using motet::detail::descriptor;
+using motet::detail::function_ref;
+
+/// Bytes as they come, into a buffer that is lent.
+class chunk_source {
+ public:
+  chunk_source(stream& from, std::span<std::byte> buffer) noexcept
+      : from_(from), buffer_(buffer) {}
+  bool next();
+  [[nodiscard]] std::span<std::byte> value() const noexcept { return chunk_; }
+
+ private:
+  stream& from_;
+  std::span<std::byte> buffer_;
+  std::span<std::byte> chunk_;
+};
+
+/// Lines, without their ends.
+class line_source {
+ public:
+  line_source(stream& from, std::size_t longest) noexcept
+      : from_(from), longest_(longest) {}
+  bool next();
+  [[nodiscard]] std::string& value() noexcept { return line_; }
+
+ private:
+  bool take_line(bool at_end);
+
+  stream& from_;
+  std::size_t longest_;
+  std::string pending_;
+  std::size_t searched_ = 0;
+  std::string line_;
+};
+}  // namespace detail
+
+using chunk_range = motet::detail::pull_range<detail::chunk_source>;
+using line_range = motet::detail::pull_range<detail::line_source>;
+
+/// A connection. Moves, does not copy, and closes when it goes. One fiber may read while
+/// another writes; two readers, or two writers, must take turns. Same thread only.
+///
+/// Failures are std::system_error, or go to the `std::error_code&` of the overloads that
+/// take one; those throw only `cancelled`, raised exceptions, and closed_error.
+class stream {
+ public:
+  /// Not connected.
+  stream() = default;
+  /// Takes over a connected socket.
+  explicit stream(int fd) noexcept : socket_(fd) {}
+
+  /// Reads what there is, waiting for at least one byte.
+  /// @returns the part of `buffer` that was filled; empty at the end of the stream.
+  /// @throws closed_error if another fiber closes this. Cancellation point.
+  std::span<std::byte> read(std::span<std::byte> buffer);
+  /// As above. Cancellation point.
+  std::span<std::byte> read(std::span<std::byte> buffer, std::error_code& ec);
+
+  /// Fills all of `buffer`, or what there is until the end of the stream.
+  /// @returns the part that was filled. Cancelled half-way it throws, and bytes were
+  /// consumed: use the overload that tells how many. Cancellation point.
+  std::span<std::byte> read_exactly(std::span<std::byte> buffer);
+  /// As above; `done` counts the bytes read, whatever is thrown. Cancellation point.
+  std::span<std::byte> read_exactly(std::span<std::byte> buffer, std::size_t& done);
+
+  /// Calls `f(std::span<const std::byte>)` with what arrives, until the end of the
+  /// stream. The bytes are good until `f` returns. Cancellation point.
+  void recv_loop(motet::detail::function_ref<void(std::span<const std::byte>)> f);
+
+  /// What arrives, piece by piece, in `buffer`. Each step is a cancellation point.
+  /// Never parks by itself.
+  [[nodiscard]] chunk_range chunks(std::span<std::byte> buffer) & {
+    return chunk_range(*this, buffer);
+  }
+  /// Lines, without "\n" or "\r\n"; the last may lack its end. Bytes read beyond the last
+  /// line taken are lost with the range. Each step is a cancellation point, and throws
+  /// std::system_error (message_size) at a line longer than `longest`. Never parks by
+  /// itself.
+  [[nodiscard]] line_range lines(std::size_t longest = std::size_t{64} * 1024) & {
+    return line_range(*this, longest);
+  }
+
+  /// Writes all of it. Cancelled half-way it throws, and the peer got a part: use the
+  /// overload that tells how much. Never raises SIGPIPE. Cancellation point.
+  void write(std::span<const std::byte> data);
+  /// As above. Cancellation point.
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// As above; `done` counts the bytes handed to the system, whatever is thrown.
+  /// Cancellation point.
+  void write(std::span<const std::byte> data, std::size_t& done);
+  /// As above. Cancellation point.
+  void write(std::span<const std::byte> data, std::error_code& ec);
+  /// Writes several pieces as one. Cancellation point.
+  void write(std::span<const std::span<const std::byte>> pieces);
+  /// Writes a part. @returns how many bytes. Cancellation point.
+  std::size_t write_some(std::span<const std::byte> data);
+  /// As above. Cancellation point.
+  std::size_t write_some(std::span<const std::byte> data, std::error_code& ec);
+
+  /// Tells the peer that nothing more will come; reading goes on. Never parks.
+  void shutdown_send();
+  /// Closes; a fiber that reads or writes gets a closed_error. Never parks.
+  void close() noexcept { socket_.close(); }
+
+  /// Who is at the other end. Never parks.
+  [[nodiscard]] endpoint peer() const;
+  /// This end. Never parks.
+  [[nodiscard]] endpoint local() const;
+  /// The socket, still owned by this. Never parks.
+  [[nodiscard]] int native_handle() const noexcept { return socket_.fd(); }
+  explicit operator bool() const noexcept { return socket_.fd() >= 0; }
+
+ private:
+  std::int32_t receive(std::span<std::byte> into, bool whole);
+  std::int32_t send(std::span<const std::byte> from);
+
+  detail::descriptor socket_;
+};
+
+}  // namespace motet::tcp
