@@ -8,6 +8,7 @@
 /// outer one that expires while the block runs passes through it untouched.
 
 #include <motet/cancel.hpp>
+#include <motet/detail/exception_recipe.hpp>
 #include <motet/detail/timed_scope.hpp>
 #include <motet/error.hpp>
 #include <motet/time.hpp>
@@ -15,7 +16,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -87,21 +87,6 @@ auto run_timed(timed_scope& scope, F& f) {
     return result;
   }
 }
-
-/// Makes the exception when, and only if, time has run out.
-template <class E, class... Args>
-struct exception_recipe {
-  std::tuple<Args...> args;
-  [[noreturn]] void raise(const timed_scope& scope) {
-    throw_for_deadline(
-        std::apply([](Args&... a) { return std::make_exception_ptr(E(std::move(a)...)); },
-                   args),
-        scope);
-  }
-};
-struct default_recipe {
-  [[noreturn]] void raise(const timed_scope& scope) { throw_timeout(scope); }
-};
 
 template <class Recipe, class F>
 auto cancel_timed(timed_scope& scope, Recipe& recipe, F& f) {

@@ -17,7 +17,7 @@ namespace motet {
 
 timeout_error::timeout_error(motet::duration after, call_site where)
     : std::system_error(std::make_error_code(std::errc::timed_out),
-                        "the block at " + std::string(where.file) + ":" +
+                        std::string("the block at ") + where.file + ":" +
                             std::to_string(where.line) + " took longer than its " +
                             detail::describe_span(after)),
       after_(after) {}
