@@ -74,7 +74,6 @@ class service {
       std::error_code ec;
       stream peer = listener_.accept(ec);
       if (!ec) {
-        starved_ = false;
         start(peers, std::move(peer));
       } else if (is_shortage(ec.value())) {
         wait_out(ec);
@@ -125,10 +124,13 @@ class service {
   }
 
   void wait_out(std::error_code ec) {
-    if (!std::exchange(starved_, true)) {
+    // One line per shortage: at the limit each peer that leaves lets just one in.
+    const time_point now = clock::now();
+    if (now >= quiet_until_) {
       std::fprintf(stderr, "motet: accept on %s: %s; trying again every 100 ms\n",
                    to_string(listener_.local()).c_str(), ec.message().c_str());
     }
+    quiet_until_ = now + 10s;
     move_on_after(back_off, [&] { wait_for_change("descriptors or memory"); });
   }
 
@@ -150,7 +152,7 @@ class service {
   const accept_options& options_;
   motet::detail::function_ref<void(stream&)> handler_;
   std::size_t active_ = 0;
-  bool starved_ = false;
+  time_point quiet_until_ = time_point::min();
   motet::detail::wait_queue change_;
 };
 
