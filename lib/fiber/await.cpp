@@ -92,6 +92,7 @@ void throw_taken() {
 }
 
 void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
+  if (count == 0) enter_point(here("await_all"));
   std::exception_ptr first;
   for (std::size_t i = 0; i < count; ++i) {
     try {

@@ -98,6 +98,16 @@ void notify_monitors(fiber_state& self) {
   }
 }
 
+/// Lets go of other fibers, which may hold on to this one.
+void forget_others(fiber_state& self) noexcept {
+  if (!self.extras) return;
+  for (known_error& known : self.extras->known) {
+    drop_reference(known.why);
+  }
+  self.extras->known.clear();
+  self.extras->monitors.clear();
+}
+
 /// Tells everybody, in this order: awaiters and monitors, then whoever it lives in.
 void announce(scheduler& s, fiber_state& self) {
   cancel_scope& home = *self.root.parent;
@@ -112,6 +122,7 @@ void announce(scheduler& s, fiber_state& self) {
   notify_monitors(self);
   --home.living;
   if (!self.restartable) {
+    forget_others(self);
     remove(home.children, self);
     self.root.parent = nullptr;
   }
@@ -344,6 +355,7 @@ void dispose(scheduler& s, fiber_state& dormant) noexcept {
   cancel_scope* const wall = std::exchange(chain.wall, chain.innermost);
   remove(dormant.root.parent->children, dormant);
   dormant.restartable = false;
+  forget_others(dormant);
   dormant.operations->destroy_call(dormant.body);
   chain.wall = wall;
   s.fiber_gone();
