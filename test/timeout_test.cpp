@@ -333,6 +333,12 @@ TEST_SUITE("timeouts") {
       };
       CHECK_THROWS_WITH_AS(leave(), "x", cancel_error);
       CHECK(testing::armed_timers() == 0);
+      try {
+        leave();
+      } catch (const cancel_error& e) {
+        CHECK(cause_of(e).reason().kind == cancel_kind::scope);
+        CHECK(cause_of(e).reason().source == this_fiber::self());
+      }
     });
   }
 
