@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
 
-#include <motet/debug.hpp>
 #include <motet/error.hpp>
 
 #include <algorithm>
@@ -12,22 +11,6 @@ namespace motet::detail {
 unsigned uncaught_in(const fiber_state& fiber) noexcept {
   return fiber.phase == fiber_phase::running ? live_exception_state()->uncaught
                                              : fiber.exceptions.uncaught;
-}
-
-void open_scope(fiber_state& self, cancel_scope& node) noexcept {
-  scope_chain& chain = self.chain;
-  node.parent = chain.innermost;
-  node.fiber = &self;
-  node.uncaught = live_exception_state()->uncaught;
-  node.cut = chain.wall == chain.innermost || node.uncaught > node.parent->uncaught;
-  chain.innermost = &node;
-}
-
-void close_scope(fiber_state& self, cancel_scope& node) noexcept {
-  MOTET_EXPECT(self.chain.innermost == &node);
-  MOTET_EXPECT(node.children.first == nullptr);
-  self.chain.innermost = node.parent;
-  drop_reference(std::exchange(node.request, nullptr));
 }
 
 namespace {
@@ -244,9 +227,9 @@ void deliver_after_abort(scheduler& s) {
   fiber_state& self = s.running();
   if (std::exchange(self.deadlocked, false)) {
     throw deadlock_error("every fiber is parked and nothing can wake any of them:\n" +
-                         dump());
+                         s.deadlock_report);
   }
-  deliver(self);
+  return deliver(self);  // in place of this frame, which the unwinding then need not pass
 }
 
 void leave_queue(waiter& w) noexcept {

@@ -17,6 +17,7 @@
 
 #include <exception>
 #include <string>
+#include <utility>
 
 namespace motet::detail {
 
@@ -24,8 +25,21 @@ namespace motet::detail {
 [[nodiscard]] unsigned uncaught_in(const fiber_state& fiber) noexcept;
 
 /// Opens and closes a node as the innermost of the running fiber.
-void open_scope(fiber_state& self, cancel_scope& node) noexcept;
-void close_scope(fiber_state& self, cancel_scope& node) noexcept;
+inline void open_scope(scheduler& s, cancel_scope& node) noexcept {
+  fiber_state& self = s.running();
+  scope_chain& chain = self.chain;
+  node.parent = chain.innermost;
+  node.fiber = &self;
+  node.uncaught = s.uncaught();
+  node.cut = chain.wall == chain.innermost || node.uncaught > node.parent->uncaught;
+  chain.innermost = &node;
+}
+inline void close_scope(fiber_state& self, cancel_scope& node) noexcept {
+  MOTET_EXPECT(self.chain.innermost == &node);
+  MOTET_EXPECT(node.children.first == nullptr);
+  self.chain.innermost = node.parent;
+  if (node.request != nullptr) drop_reference(std::exchange(node.request, nullptr));
+}
 
 /// The outermost cancelled node that can be seen from where the fiber is; null if none.
 [[nodiscard]] cancel_scope* find_cancelled(const fiber_state& fiber) noexcept;

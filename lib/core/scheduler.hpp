@@ -31,6 +31,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace motet::detail {
@@ -64,6 +65,8 @@ class scheduler {
 
   [[nodiscard]] fiber_state& running() noexcept { return *running_; }
   [[nodiscard]] fiber_state& main() noexcept { return main_; }
+  /// How many exceptions are in flight on the running fiber.
+  [[nodiscard]] unsigned uncaught() const noexcept { return live_exceptions_->uncaught; }
 
   /// Parks the running fiber until it is unparked. The one place that parks.
   [[gnu::always_inline]] inline void park(waiter& how) noexcept {
@@ -118,6 +121,9 @@ class scheduler {
   void bury(const fiber_state& fiber) noexcept;
   /// A stack that nothing runs on is free.
   void give_back(stack_span stack) noexcept;
+
+  /// Who waited for what when nothing could wake anybody.
+  std::string deadlock_report;
 
   [[nodiscard]] timer_heap& timers() noexcept { return timers_; }
   [[nodiscard]] time_source& time() noexcept { return time_; }

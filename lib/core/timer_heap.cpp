@@ -24,25 +24,14 @@ void timer_heap::down(std::size_t at, entry e) noexcept {
 
 void timer_heap::correct(std::size_t at) noexcept {
   timer& t = *entries_[at].owner;
-  const entry e{t.deadline, t.order, &t};
+  refill(at, {t.deadline, t.order, &t});
+}
+
+void timer_heap::refill(std::size_t at, entry e) noexcept {
   if (at > 0 && before(e, entries_[(at - 1) / 4])) {
     up(at, e);
   } else {
     down(at, e);
-  }
-}
-
-void timer_heap::remove(timer& t) noexcept {
-  const std::size_t at = t.position;
-  t.position = timer::not_armed;
-  const entry last = entries_.back();
-  entries_.pop_back();
-  if (at == entries_.size()) return;
-  // The last entry fills the gap as it stands; it may be stale and is corrected in time.
-  if (at > 0 && before(last, entries_[(at - 1) / 4])) {
-    up(at, last);
-  } else {
-    down(at, last);
   }
 }
 

@@ -29,7 +29,14 @@ class timer_heap {
     up(entries_.size() - 1, {t.deadline, t.order, &t});
   }
 
-  void remove(timer& t) noexcept;
+  void remove(timer& t) noexcept {
+    const std::size_t at = t.position;
+    t.position = timer::not_armed;
+    const entry last = entries_.back();
+    entries_.pop_back();
+    // The last entry fills the gap as it stands; it may be stale and is corrected in time.
+    if (at != entries_.size()) refill(at, last);
+  }
 
   /// Moves an armed timer. Never allocates.
   void move(timer& t, time_point deadline, rank r) noexcept {
@@ -75,6 +82,7 @@ class timer_heap {
     place(at, e);
   }
   void down(std::size_t at, entry e) noexcept;
+  void refill(std::size_t at, entry e) noexcept;
   /// Brings the entry at `at` in line with its timer.
   void correct(std::size_t at) noexcept;
   /// Corrects the first entry until it tells the truth.

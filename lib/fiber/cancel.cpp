@@ -11,10 +11,6 @@ namespace motet {
 
 namespace detail {
 
-void fiber_state::throw_cancelled(request_record& why) {
-  throw cancelled(why);
-}
-
 scope_chain& current_chain() {
   return here("shield").running().chain;
 }

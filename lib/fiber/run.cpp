@@ -50,6 +50,7 @@ void fail_main(scheduler& s) noexcept {
     std::fputs(dump().c_str(), stderr);
     std::terminate();
   }
+  s.deadlock_report = dump();
   main.deadlocked = true;
   how->aborted = true;
   how->abort(*how);

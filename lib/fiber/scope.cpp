@@ -20,7 +20,7 @@ scope::scope(scope_options options) : options_(options) {
   child_ended = [](cancel_scope& node, fiber_state& child) noexcept {
     static_cast<scope&>(node).hear_of_end(child);
   };
-  detail::open_scope(s.running(), *this);
+  detail::open_scope(s, *this);
 }
 
 cancel_scope* scope::open_node() {

@@ -40,7 +40,7 @@ void timed_scope::enter() {
   const bool over = span_ <= duration::zero();
   if (!over && deadline != time_point::max())
     s.timers().add(*this, timer_heap::rank::scope);
-  open_scope(self, *this);
+  open_scope(s, *this);
   ++self.deadlines;
   if (over) expire();
 }
@@ -126,8 +126,8 @@ void timed_scope::forget(request_record* record) noexcept {
 
 void throw_for_deadline(std::exception_ptr error, const timed_scope& scope) {
   fiber_state& self = this_scheduler->running();
-  remember_error(
-      self, {.error = error, .why = deadline_record(scope.span(), scope.where())});
+  remember_error(self,
+                 {.error = error, .why = deadline_record(scope.span(), scope.where())});
   std::rethrow_exception(std::move(error));
 }
 

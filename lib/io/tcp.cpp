@@ -51,13 +51,15 @@ constexpr std::size_t most_pieces = 1024;
 
 }  // namespace
 
-MOTET_JUMPS_BACK std::int32_t stream::receive(std::span<std::byte> into, bool whole) {
+// Inlined: a frame less to unwind when a read is cancelled.
+[[gnu::always_inline]] inline std::int32_t stream::receive(std::span<std::byte> into,
+                                                           bool whole) {
   const receive_request what{socket_.fd(), into,
                              whole ? transfer::whole : transfer::some};
   return perform(what, "bytes to read", socket_.incoming());
 }
 
-MOTET_JUMPS_BACK std::int32_t stream::send(std::span<const std::byte> from) {
+[[gnu::always_inline]] inline std::int32_t stream::send(std::span<const std::byte> from) {
   return perform(send_request{socket_.fd(), from}, "bytes to be written",
                  socket_.outgoing());
 }
