@@ -9,9 +9,7 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
-#include <vector>
 
 namespace motet {
 namespace {
@@ -192,82 +190,6 @@ TEST_SUITE("mailbox: capped") {
       REQUIRE(mine != nullptr);
       CHECK(*mine == 5);
     });
-  }
-}
-
-TEST_SUITE("mailbox: across threads") {
-  TEST_CASE("messages from another thread arrive whole and in order") {
-    static constexpr int count = 500;
-    run([] {
-      const auto self = this_fiber::self();
-      std::thread sender([self] {
-        for (int i = 0; i < count; ++i)
-          self << i << std::to_string(i);
-      });
-      int wrong = 0;
-      for (int i = 0; i < count; ++i) {
-        if (receive<int>() != i) ++wrong;
-        if (receive<std::string>() != std::to_string(i)) ++wrong;
-      }
-      CHECK(wrong == 0);
-      sender.join();
-    });
-  }
-
-  TEST_CASE("messages from several threads: none is lost") {
-    static constexpr int each = 300;
-    static constexpr int threads = 4;
-    run([] {
-      const auto f = spin([] {
-        std::vector<int> next(threads);
-        int wrong = 0;
-        for (int i = 0; i < each * threads; ++i) {
-          const auto [thread, number] = receive<std::pair<int, int>>();
-          if (next[static_cast<std::size_t>(thread)]++ != number) ++wrong;
-        }
-        return wrong;
-      });
-      std::vector<std::thread> senders;
-      for (int t = 0; t < threads; ++t) {
-        senders.emplace_back([f, t] {
-          for (int i = 0; i < each; ++i)
-            f << std::pair{t, i};
-        });
-      }
-      CHECK(f.await() == 0);
-      for (std::thread& sender : senders)
-        sender.join();
-    });
-  }
-
-  TEST_CASE("two schedulers send to each other") {
-    static constexpr int rounds = 200;
-    run([] {
-      const auto here = this_fiber::self();
-      std::thread other([here] {
-        run({.signals = signal_policy::none}, [&] {
-          here << this_fiber::self();
-          for (int i = 0; i < rounds; ++i)
-            here << receive<int>() + 1;
-        });
-      });
-      const auto there = receive<fiber_ref>();
-      int wrong = 0;
-      for (int i = 0; i < rounds; ++i) {
-        there << i;
-        if (receive<int>() != i + 1) ++wrong;
-      }
-      CHECK(wrong == 0);
-      other.join();
-    });
-  }
-
-  TEST_CASE("messages to a scheduler that has ended are dropped and destroyed") {
-    fiber_ref left;
-    run([&] { left = this_fiber::self(); });
-    CHECK(left.done());
-    left << tracked() << 1;
-    CHECK(tracked::alive() == 0);
   }
 }
 

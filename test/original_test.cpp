@@ -9,10 +9,7 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <chrono>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace motet {
@@ -98,20 +95,6 @@ TEST_SUITE("original: timeouts") {
       log.at("undisturbed");
     });
     CHECK(log == trace{"undisturbed@1900"});
-  }
-
-  TEST_CASE("original: sleeps do not end early, however long the fiber computed before") {
-    run([] {
-      for (int i = 0; i < 20; ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        const auto busy_until = start + std::chrono::milliseconds(i % 5);
-        while (std::chrono::steady_clock::now() < busy_until) {
-        }
-        const auto asleep = std::chrono::steady_clock::now();
-        sleep(2ms);
-        CHECK(std::chrono::steady_clock::now() - asleep >= 2ms);
-      }
-    });
   }
 }
 
@@ -247,34 +230,7 @@ TEST_SUITE("original: cancelling") {
   }
 }
 
-TEST_SUITE("original: threads and numbers") {
-  TEST_CASE("original: another thread wakes a parked fiber") {
-    run([] {
-      const auto self = this_fiber::self();
-      for (int i = 0; i < 20; ++i) {
-        std::thread waker([self, i] {
-          if (i % 2 == 0) std::this_thread::yield();
-          self << i;
-        });
-        CHECK(receive<int>() == i);
-        waker.join();
-      }
-    });
-  }
-
-  TEST_CASE("original: another thread stops a parked fiber") {
-    run([] {
-      const auto f = spin([] { suspend(); });
-      testing::settle();
-      std::thread stopper([f] { CHECK(f.stop("from outside")); });
-      const auto e = f.outcome();
-      stopper.join();
-      CHECK(e.stopped());
-      CHECK(e.reason().message == "from outside");
-      CHECK_FALSE(e.reason().source);
-    });
-  }
-
+TEST_SUITE("original: numbers") {
   TEST_CASE("original: there can be more fibers, each with its guard, than 32,768") {
     static constexpr int count = 33'000;
     run({.backend = backend_kind::sim, .stack_size = 16 * 1024}, [] {
