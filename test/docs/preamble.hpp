@@ -6,6 +6,7 @@
 /// Declared only: fragments are compiled, not run.
 
 #include <motet/motet.hpp>
+#include <motet/testing.hpp>
 
 #include <cstdio>
 #include <optional>
@@ -17,3 +18,19 @@
 
 using namespace motet;
 using namespace std::literals;
+
+struct page {};
+extern const page empty_page;
+page fetch(const std::string& host);
+extern const std::vector<std::string> hosts;
+void handle(const std::string& message);
+void say_goodbye();
+void serve(tcp::stream& peer);
+
+struct query {
+  motet::fiber_ref from;
+  std::string term;
+};
+struct results {};
+results search(const std::string& term);
+void show(const results& found);
