@@ -332,6 +332,7 @@ void revive(scheduler& s, fiber_state& ended) {
   ++home.living;
   sanitizer_destroy(ended.sanitizer);
   sanitizer_create(ended.sanitizer, ended.stack);
+  sanitizer_reuse({ended.stack.low, static_cast<std::byte*>(ended.body)});
   ended.exceptions = {};
   prepare_context(ended);
   ended.attention = anything_pending(ended);

@@ -59,7 +59,10 @@ void timed_scope::leave(cancel_scope& node, const std::exception_ptr& error) noe
 
 void timed_scope::expire() noexcept {
   fired_ = true;
-  latch(*this, deadline_record(span_, where_));
+  // Whoever happens to run has nothing to do with it.
+  request_record* const why = deadline_record(span_, where_);
+  why->why.source = fiber_ref(fiber_handle(cancel_scope::fiber));
+  latch(*this, why);
 }
 
 void timed_scope::on_expired(timer& t) noexcept {
