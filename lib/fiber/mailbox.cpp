@@ -166,6 +166,7 @@ void fiber_ref::send_capped(detail::message_ptr message) const {
   if (to == nullptr) throw closed_error("send to a null fiber handle");
   while (to->phase != fiber_phase::ended && detail::is_local(*to) && to->box.cap != 0 &&
          to->box.size >= to->box.cap) {
+    check(s.running());  // of use if the room it was woken for is gone again
     wait_in(s, to->box.senders, "room in a mailbox");
   }
   if (!detail::send(to, std::move(message))) {
