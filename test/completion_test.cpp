@@ -178,6 +178,29 @@ TEST_SUITE("completion and cancellation") {
     CHECK(log == trace{"a", "sent@20", "c", "false"});
   }
 
+  TEST_CASE("R5: a send that is woken for room that is gone again is still cancelled") {
+    trace log;
+    testing::run([&] {
+      fiber<> sender;
+      const auto f = spin({.mailbox = 1}, [&] {
+        log(receive<int>());  // makes room, and wakes the sender
+        sender.stop();
+        this_fiber::self() << 3;
+        suspend();
+      });
+      f << 1;
+      sender = spin([&] {
+        f.send(2);
+        log("never");
+      });
+      testing::settle();
+      CHECK(sender.done());
+      f.stop();
+      (void)sender.wait();
+    });
+    CHECK(log == trace{"1"});
+  }
+
   TEST_CASE("R13: outcome never throws because of the target, await always does") {
     testing::run([] {
       const auto failed = spin([]() -> int { throw trouble("foo"); });

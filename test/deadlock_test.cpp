@@ -164,6 +164,25 @@ TEST_SUITE("deadlocks and explanations") {
     });
   }
 
+  TEST_CASE("R19: a deadline is asked for by the fiber whose timeout it is") {
+    testing::run([] {
+      const auto other = spin([] {
+        sleep(5ms);
+        suspend();
+      });
+      move_on_after(10ms, [] {
+        try {
+          suspend();
+        } catch (const cancelled& c) {
+          CHECK(c.reason().kind == cancel_kind::deadline);
+          CHECK(c.reason().source == this_fiber::self());
+          throw;
+        }
+      });
+      other.stop();
+    });
+  }
+
   TEST_CASE("R19: a cancellation that is held back can be asked for, too") {
     testing::run([] {
       const auto f = spin([] {

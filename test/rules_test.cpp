@@ -230,6 +230,7 @@ TEST_SUITE("rules") {
 
   TEST_CASE("R17: dropping handles changes nothing, and what ended leaves nothing") {
     trace log;
+    const int before = tracked::alive();
     testing::run([&] {
       spin([&] {
         sleep(10ms);
@@ -237,13 +238,14 @@ TEST_SUITE("rules") {
         return tracked();
       });
       sleep(20ms);
-      CHECK(tracked::alive() == 0);
+      CHECK(tracked::alive() == before);
     });
     CHECK(log == trace{"ran@10"});
   }
 
   TEST_CASE("R17: a fiber in which a timeout fired leaves nothing") {
-    testing::run([] {
+    const int before = tracked::alive();
+    testing::run([&] {
       spin([] {
         CHECK_THROWS_AS(cancel_after(1ms, [] { suspend(); }), timeout_error);
         return tracked();
@@ -259,12 +261,46 @@ TEST_SUITE("rules") {
         return tracked();
       });
       sleep(10ms);
-      CHECK(tracked::alive() == 0);
+      CHECK(tracked::alive() == before);
+    });
+  }
+
+  TEST_CASE("R17: a fiber that stopped itself leaves nothing") {
+    const int before = tracked::alive();
+    testing::run([&] {
+      spin([] {
+        this_fiber::self().stop();
+        return tracked();
+      });
+      sleep(10ms);
+      CHECK(tracked::alive() == before);
+    });
+  }
+
+  TEST_CASE("R17: fibers that stopped each other leave nothing") {
+    const int before = tracked::alive();
+    testing::run([&] {
+      {
+        fiber_ref a;
+        const fiber_ref b = spin([&] {
+          a.stop();
+          shield([] { sleep(1ms); });
+          return tracked();
+        });
+        a = spin({.start = start_policy::always}, [b] {
+          b.stop();
+          return tracked();
+        });
+        testing::settle();
+      }
+      sleep(10ms);
+      CHECK(tracked::alive() == before);
     });
   }
 
   TEST_CASE("R17: fibers that monitor each other leave nothing") {
-    testing::run([] {
+    const int before = tracked::alive();
+    testing::run([&] {
       {
         fiber_ref a;
         const fiber_ref b = spin([&] {
@@ -281,7 +317,7 @@ TEST_SUITE("rules") {
         testing::settle();
       }
       sleep(10ms);
-      CHECK(tracked::alive() == 0);
+      CHECK(tracked::alive() == before);
     });
   }
 
