@@ -84,11 +84,14 @@ void reclaim(fiber_state& fiber) noexcept {
 }  // namespace
 
 void drop_reference(fiber_state& fiber) noexcept {
+  // Read now: once ours is dropped, another thread may drop the last. A restartable fiber
+  // of this thread cannot vanish, its runtime's reference is dropped here.
+  const bool may_lie_dormant = is_local(fiber) && fiber.restartable;
   // One reference seen is ours: nobody else can make another from it.
   if (fiber.references.load(std::memory_order_acquire) == 1 ||
       fiber.references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     reclaim(fiber);
-  } else if (fiber.restartable && fiber.phase == fiber_phase::ended && is_local(fiber) &&
+  } else if (may_lie_dormant && fiber.phase == fiber_phase::ended &&
              fiber.references.load(std::memory_order_acquire) == 1) {
     dispose(*this_scheduler, fiber);  // only its parent knows it, and cannot restart it
   }
