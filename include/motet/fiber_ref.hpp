@@ -102,11 +102,13 @@ class fiber_ref {
     detail::send(state_.get(), detail::make_message(std::forward<T>(message)));
     return *this;
   }
-  /// Sends; parks while a capped mailbox is full.
+  /// Sends; parks while a capped mailbox is full. If that is cancelled, `message` is as it
+  /// was.
   /// @throws closed_error if the fiber has ended. Cancellation point.
   template <class T>
   void send(T&& message) const {
-    send_capped(detail::make_message(std::forward<T>(message)));
+    wait_for_room();
+    send_now(detail::make_message(std::forward<T>(message)));
   }
 
   [[nodiscard]] bool done() const noexcept;
@@ -136,7 +138,8 @@ class fiber_ref {
 
  private:
   bool cancel_with(std::exception_ptr error, call_site where) const;
-  void send_capped(detail::message_ptr message) const;
+  void wait_for_room() const;
+  void send_now(detail::message_ptr message) const;
 
   detail::fiber_handle state_;
 };

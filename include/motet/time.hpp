@@ -50,6 +50,8 @@ constexpr duration saturate(std::chrono::duration<Rep, Period> span) noexcept {
 }
 
 void sleep_for(duration span);
+/// Looks for cancellation; then the first tick of a grid, which is now.
+[[nodiscard]] time_point first_tick();
 /// The first tick after now of a grid on which `last` was one.
 [[nodiscard]] time_point next_tick(time_point last, duration step);
 
@@ -75,7 +77,7 @@ void sleep_until(time_point when);
 template <class Rep, class Period, class F>
 [[noreturn]] void every(std::chrono::duration<Rep, Period> interval, F&& f) {
   const duration step = detail::saturate(interval);
-  time_point next = clock::now();
+  time_point next = detail::first_tick();
   for (;;) {
     f();
     next = detail::next_tick(next, step);

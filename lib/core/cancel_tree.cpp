@@ -226,8 +226,7 @@ void deliver(fiber_state& self) {
 void deliver_after_abort(scheduler& s) {
   fiber_state& self = s.running();
   if (std::exchange(self.deadlocked, false)) {
-    throw deadlock_error("every fiber is parked and nothing can wake any of them:\n" +
-                         s.deadlock_report);
+    throw deadlock_error(s.deadlock_report);
   }
   return deliver(self);  // in place of this frame, which the unwinding then need not pass
 }

@@ -84,6 +84,17 @@ class scheduler {
     enqueue(fiber);
   }
 
+  /// Takes the first out of a queue and wakes whoever waits there.
+  void wake_first(wait_queue& queue) noexcept {
+    queue_waiter& w = *queue.first;
+    queue.remove(w);
+    if (w.taken != nullptr) {
+      w.taken(w);
+    } else {
+      unpark(*w.fiber);
+    }
+  }
+
   /// Puts a fiber that can run at the end of the run queue.
   void enqueue(fiber_state& fiber) noexcept {
     fiber.phase = fiber_phase::runnable;

@@ -24,6 +24,8 @@ struct queue_waiter : waiter {
   queue_waiter* previous = nullptr;
   queue_waiter* next = nullptr;
   struct wait_queue* queue = nullptr;  ///< Null once it was taken out.
+  /// What is done when its turn has come. Null: the fiber is unparked.
+  void (*taken)(queue_waiter&) noexcept = nullptr;
 };
 
 /// A FIFO of waiters. A cancelled one leaves from wherever it stands.

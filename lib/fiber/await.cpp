@@ -3,12 +3,14 @@
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/remote.hpp"
 #include "lib/fiber/verbs.hpp"
+#include "lib/fiber/wait_cycle.hpp"
 
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace motet {
 
@@ -43,6 +45,16 @@ void introduce_error(fiber_state& self, const fiber_handle& from) {
 
 namespace {
 
+/// Whether waiting for `target`, which has not ended, makes sense.
+void check_waitable(const fiber_state& self, const fiber_state& target) {
+  if (&self == &target) throw deadlock_error("a fiber cannot wait for its own end");
+  if (!is_local(target)) throw structure_error("await of a fiber of another thread");
+  if (waits_for(target, self)) {
+    throw deadlock_error("waiting for fiber \"" + name_of(target) +
+                         "\" would never end: it waits for this one");
+  }
+}
+
 [[gnu::always_inline]] inline void wait_for(const fiber_handle& fiber) {
   scheduler& s = here("await");
   fiber_state& target = target_of(fiber);
@@ -56,11 +68,8 @@ namespace {
     if (taken && target.error) push_edge(self, {.error = target.error, .child = fiber});
     throw;
   }
-  if (&self == &target) throw deadlock_error("a fiber cannot wait for its own end");
   if (target.phase == fiber_phase::ended) return;
-  if (!is_local(target)) {
-    throw structure_error("await of a fiber of another thread");
-  }
+  check_waitable(self, target);
   wait_in(s, target.end_waiters, "the end of a fiber");
 }
 
@@ -91,27 +100,86 @@ void throw_taken() {
   throw structure_error("the fiber's value can only be moved, and somebody has taken it");
 }
 
-void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
-  if (count == 0) enter_point(here("await_all"));
-  std::exception_ptr first;
-  for (std::size_t i = 0; i < count; ++i) {
-    try {
-      await_value(fibers[i]->state_handle(), false);
-    } catch (const cancelled&) {
-      throw;
-    } catch (const structure_error&) {
-      throw;
-    } catch (...) {
-      first = std::current_exception();
-      for (std::size_t k = 0; k < count; ++k)
-        fibers[k]->stop();
-      for (std::size_t k = 0; k < count; ++k) {
-        if (fibers[k]->get() != nullptr) join_fiber(*this_scheduler, *fibers[k]->get());
-      }
-      break;
+namespace {
+
+/// Waiting for several fibers at once.
+struct group_wait : waiter {
+  struct place : queue_waiter {
+    group_wait* group = nullptr;
+    const fiber_handle* target = nullptr;
+    ~place() {
+      if (queue != nullptr) queue->remove(*this);
+    }
+  };
+
+  std::vector<place> places;
+  std::size_t left = 0;                  ///< How many have not ended.
+  const fiber_handle* failed = nullptr;  ///< The first of them that did.
+  bool parked = false;
+
+  void hear_of_end(const fiber_handle& ended) noexcept {
+    --left;
+    if (failed == nullptr && ended.get()->error) failed = &ended;
+    if (parked && (left == 0 || failed != nullptr)) {
+      parked = false;
+      this_scheduler->unpark(*fiber);
     }
   }
-  if (first) std::rethrow_exception(first);
+
+  /// Takes a place with each; those that have ended already are heard of at once.
+  void watch(const fiber_ref* const* fibers, std::size_t count) {
+    places = std::vector<place>(count);
+    left = count;
+    for (std::size_t i = 0; i < count; ++i) {
+      place& p = places[i];
+      p.what = what;
+      p.fiber = fiber;
+      p.group = this;
+      p.target = &fibers[i]->state_handle();
+      p.taken = [](queue_waiter& w) noexcept {
+        auto& mine = static_cast<place&>(w);
+        mine.group->hear_of_end(*mine.target);
+      };
+      fiber_state& target = target_of(*p.target);
+      if (target.phase == fiber_phase::ended) {
+        hear_of_end(*p.target);
+      } else {
+        check_waitable(*fiber, target);
+        target.end_waiters.push(p);
+      }
+    }
+  }
+
+  /// Until all have ended, or one has failed.
+  void wait(scheduler& s) {
+    if (left == 0 || failed != nullptr) return;
+    parked = true;
+    park(s, *this);
+  }
+};
+
+}  // namespace
+
+MOTET_JUMPS_BACK void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
+  scheduler& s = here("await_all");
+  for (std::size_t i = 0; i < count; ++i) {
+    withdraw_edge(s.running(), target_of(fibers[i]->state_handle()));
+  }
+  group_wait group;
+  group.what = "the end of several fibers";
+  group.fiber = &enter_point(s);
+  group.abort = [](waiter& w) noexcept {
+    static_cast<group_wait&>(w).parked = false;
+    this_scheduler->unpark(*w.fiber);
+  };
+  group.watch(fibers, count);
+  group.wait(s);
+  if (group.failed == nullptr) return;
+  for (std::size_t i = 0; i < count; ++i)
+    fibers[i]->stop("another one of them failed");
+  for (std::size_t i = 0; i < count; ++i)
+    join_fiber(s, *fibers[i]->get());
+  throw_end(*group.failed, false);
 }
 
 }  // namespace detail

@@ -3,6 +3,7 @@
 
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/verbs.hpp"
+#include "lib/fiber/wait_cycle.hpp"
 
 #include <motet/error.hpp>
 #include <motet/mailbox.hpp>
@@ -98,16 +99,6 @@ void notify_monitors(fiber_state& self) {
   }
 }
 
-/// Lets go of other fibers, which may hold on to this one.
-void forget_others(fiber_state& self) noexcept {
-  if (!self.extras) return;
-  for (known_error& known : self.extras->known) {
-    drop_reference(known.why);
-  }
-  self.extras->known.clear();
-  self.extras->monitors.clear();
-}
-
 /// Tells everybody, in this order: awaiters and monitors, then whoever it lives in.
 void announce(scheduler& s, fiber_state& self) {
   cancel_scope& home = *self.root.parent;
@@ -115,10 +106,10 @@ void announce(scheduler& s, fiber_state& self) {
   const bool observed =
       !self.end_waiters.empty() || (self.extras && !self.extras->monitors.empty());
   self.phase = fiber_phase::ended;
-  while (queue_waiter* const w = self.end_waiters.first) {
-    self.end_waiters.remove(*w);
-    s.unpark(*w->fiber);
-  }
+  while (!self.end_waiters.empty())
+    s.wake_first(self.end_waiters);
+  while (!self.box.senders.empty())
+    s.wake_first(self.box.senders);
   notify_monitors(self);
   --home.living;
   if (!self.restartable) {
@@ -235,6 +226,15 @@ void add_leftover_errors(fiber_state& self) {
 
 }  // namespace
 
+void forget_others(fiber_state& self) noexcept {
+  if (!self.extras) return;
+  for (known_error& known : self.extras->known) {
+    drop_reference(known.why);
+  }
+  self.extras->known.clear();
+  self.extras->monitors.clear();
+}
+
 void end_children(fiber_state& self) {
   scheduler& s = *this_scheduler;
   drop_grace(s, self);
@@ -342,6 +342,7 @@ void revive(scheduler& s, fiber_state& ended) {
 
 void join(scheduler& s, cancel_scope& node) {
   while (node.living != 0) {
+    break_cycles(s, *node.fiber, node);
     waiter how;
     how.what = "the end of its children";
     node.joining = true;

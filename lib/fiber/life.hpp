@@ -25,6 +25,9 @@ void end_children(fiber_state& self);
 /// Settles what `self` ended with: value, error or stop, and what gave way.
 void settle_outcome(fiber_state& self, body_end end);
 
+/// Lets go of other fibers, which may hold on to this one, as it ends.
+void forget_others(fiber_state& self) noexcept;
+
 /// Waits until nothing lives in the node. Cannot be cut short.
 void join(scheduler& s, cancel_scope& node);
 

@@ -76,10 +76,7 @@ message_ptr take_after(mailbox& box, message* previous) noexcept {
   link = m->next;
   if (box.last == m) box.last = previous;
   --box.size;
-  if (queue_waiter* const sender = box.senders.first; sender != nullptr) {
-    box.senders.remove(*sender);
-    this_scheduler->unpark(*sender->fiber);
-  }
+  if (!box.senders.empty()) this_scheduler->wake_first(box.senders);
   return message_ptr(m);
 }
 
@@ -159,17 +156,30 @@ void close_mailbox(mailbox& box) noexcept {
 
 }  // namespace detail
 
-void fiber_ref::send_capped(detail::message_ptr message) const {
+namespace {
+
+/// Whether whoever sends has to wait. A fiber of another thread is never waited for.
+bool is_full(const detail::fiber_state& to) noexcept {
+  return to.phase != fiber_phase::ended && detail::is_local(to) && to.box.cap != 0 &&
+         to.box.size >= to.box.cap;
+}
+
+}  // namespace
+
+void fiber_ref::wait_for_room() const {
   detail::scheduler& s = detail::here("send");
-  enter_point(s);
+  detail::fiber_state& self = detail::enter_point(s);
   detail::fiber_state* const to = get();
-  if (to == nullptr) throw closed_error("send to a null fiber handle");
-  while (to->phase != fiber_phase::ended && detail::is_local(*to) && to->box.cap != 0 &&
-         to->box.size >= to->box.cap) {
-    check(s.running());  // of use if the room it was woken for is gone again
+  while (to != nullptr && is_full(*to)) {
     wait_in(s, to->box.senders, "room in a mailbox");
+    // Woken for room that somebody else took: a new wait, which looks first.
+    if (is_full(*to)) detail::check(self);
   }
-  if (!detail::send(to, std::move(message))) {
+  if (done()) throw closed_error("send to a fiber that has ended");
+}
+
+void fiber_ref::send_now(detail::message_ptr message) const {
+  if (!detail::send(get(), std::move(message))) {
     throw closed_error("send to a fiber that has ended");
   }
 }

@@ -50,7 +50,8 @@ void fail_main(scheduler& s) noexcept {
     std::fputs(dump().c_str(), stderr);
     std::terminate();
   }
-  s.deadlock_report = dump();
+  s.deadlock_report =
+      "every fiber is parked and nothing can wake any of them:\n" + dump();
   main.deadlocked = true;
   how->aborted = true;
   how->abort(*how);
@@ -120,9 +121,8 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
   end_children(main);
   settle_outcome(main, std::move(end));
   clear_mailbox(main.box);
+  forget_others(main);
   main.phase = fiber_phase::ended;
-  while (queue_waiter* const w = main.end_waiters.first)
-    main.end_waiters.remove(*w);
   if (!main.stopped || main.reason->why.kind != cancel_kind::signal) return 0;
   return signal_number(main.reason->why.message);
 }
@@ -146,24 +146,29 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
   if (this_scheduler != nullptr) {
     throw structure_error("run inside of a fiber: this thread is a scheduler already");
   }
-  const fiber_handle main = make_main();
   run_state state{options};
   int signal = 0;
+  ending how;
   {
-    scheduler s(engine_of(options.backend), *main.get(), options.stack_size,
-                {.on_signal = &on_signal,
-                 .on_deadlock = &on_deadlock,
-                 .on_overflow = &describe_running});
-    this_run = &state;
+    // Gone before `exit`, which unwinds nothing.
+    const fiber_handle main = make_main();
     {
-      const signal_watch watch(s.door(), options.signals);
-      signal = run_to_the_end(s, body);
+      scheduler s(engine_of(options.backend), *main.get(), options.stack_size,
+                  {.on_signal = &on_signal,
+                   .on_deadlock = &on_deadlock,
+                   .on_overflow = &describe_running});
+      this_run = &state;
+      {
+        const signal_watch watch(s.door(), options.signals);
+        signal = run_to_the_end(s, body);
+      }
+      this_run = nullptr;
     }
-    this_run = nullptr;
+    how = ending(main);
   }
   if (signal != 0) std::exit(128 + signal);
-  if (main.get()->error) std::rethrow_exception(main.get()->error);
-  if (main.get()->stopped && has_result) throw fiber_stopped(main.get()->reason->why);
+  if (how.failed()) std::rethrow_exception(how.error());
+  if (how.stopped() && has_result) throw fiber_stopped(how.reason());
 }
 
 }  // namespace detail

@@ -35,6 +35,12 @@ struct sleeper : waiter, timer {};
 
 }  // namespace
 
+time_point first_tick() {
+  scheduler& s = here("every");
+  enter_point(s);
+  return s.time().now();
+}
+
 time_point next_tick(time_point last, duration step) {
   if (step <= duration::zero()) throw structure_error("every needs a positive interval");
   const time_point now = clock::now();

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "lib/fiber/wait_cycle.hpp"
+
+#include <motet/debug.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <vector>
+
+namespace motet::detail {
+
+namespace {
+
+bool is_waited_for(const fiber_state& fiber) noexcept {
+  return !fiber.end_waiters.empty() || fiber.has_edges() ||
+         (fiber.root.parent != nullptr && fiber.root.parent->joining);
+}
+
+/// Adds those that wait for `fiber` itself.
+void add_waiting(std::vector<fiber_state*>& list, const fiber_state& fiber) {
+  const auto add = [&](fiber_state* f) {
+    if (std::find(list.begin(), list.end(), f) == list.end()) list.push_back(f);
+  };
+  for (const queue_waiter* w = fiber.end_waiters.first; w != nullptr; w = w->next) {
+    add(w->fiber);
+  }
+  if (fiber.has_edges()) {
+    for (const edge& e : fiber.extras->edges) {
+      if (e.thrower != nullptr) add(e.thrower->fiber);
+    }
+  }
+  const cancel_scope* const home = fiber.root.parent;
+  if (home != nullptr && home->joining) add(home->fiber);
+}
+
+/// All that wait for `fiber`, directly or not.
+std::vector<fiber_state*> all_waiting(const fiber_state& fiber) {
+  std::vector<fiber_state*> list;
+  if (!is_waited_for(fiber)) return list;
+  add_waiting(list, fiber);
+  for (std::size_t i = 0; i < list.size(); ++i)
+    add_waiting(list, *list[i]);
+  return list;
+}
+
+bool lives_in(const fiber_state& fiber, const cancel_scope& node) noexcept {
+  for (const cancel_scope* s = fiber.root.parent; s != nullptr; s = s->parent) {
+    if (s == &node) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool waits_for(const fiber_state& target, const fiber_state& self) {
+  const auto list = all_waiting(self);
+  return std::find(list.begin(), list.end(), &target) != list.end();
+}
+
+void break_cycles(scheduler& s, fiber_state& self, const cancel_scope& node) {
+  for (fiber_state* const f : all_waiting(self)) {
+    if (f->phase != fiber_phase::parked || !lives_in(*f, node)) continue;
+    waiter& how = *f->waiting;
+    if (how.aborted) continue;
+    s.deadlock_report = "fiber \"" + name_of(*f) + "\" waits for \"" + name_of(self) +
+                        "\", which waits for it:\n" + dump();
+    if (how.abort == nullptr) {
+      std::fprintf(stderr, "motet: deadlock: %s", s.deadlock_report.c_str());
+      std::terminate();
+    }
+    f->deadlocked = true;
+    how.aborted = true;
+    how.abort(how);
+  }
+}
+
+}  // namespace motet::detail
