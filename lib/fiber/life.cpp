@@ -9,6 +9,7 @@
 #include <motet/mailbox.hpp>
 #include <motet/spin.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <new>
@@ -99,12 +100,21 @@ void notify_monitors(fiber_state& self) {
   }
 }
 
+/// Whether somebody waits for the fiber's end and takes its error.
+bool is_observed(const fiber_state& self) noexcept {
+  if (!self.end_waiters.empty()) return true;
+  if (!self.extras) return false;
+  const auto& monitors = self.extras->monitors;
+  return std::any_of(monitors.begin(), monitors.end(), [](const fiber_handle& monitor) {
+    return monitor.get()->phase != fiber_phase::ended;
+  });
+}
+
 /// Tells everybody, in this order: awaiters and monitors, then whoever it lives in.
 void announce(scheduler& s, fiber_state& self) {
   cancel_scope& home = *self.root.parent;
   fiber_state& parent = *home.fiber;
-  const bool observed =
-      !self.end_waiters.empty() || (self.extras && !self.extras->monitors.empty());
+  const bool observed = is_observed(self);
   self.phase = fiber_phase::ended;
   while (!self.end_waiters.empty())
     s.wake_first(self.end_waiters);
