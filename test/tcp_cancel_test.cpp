@@ -277,7 +277,7 @@ TEST_SUITE("tcp: cancelling") {
     run_on_backend([] {
       auto [near, far] = connect_pair();
       for (int i = 0; i < 1000; ++i) {
-        CHECK_FALSE(move_on_after(20us, [&] { return read_some(far); }));
+        CHECK_FALSE(move_on_after(20us, [&far = far] { return read_some(far); }));
         const std::string text = std::to_string(i);
         near.write(text);
         CHECK(read_text(far, text.size()) == text);
@@ -289,7 +289,7 @@ TEST_SUITE("tcp: cancelling") {
     run_on_backend([] {
       auto [near, far] = connect_pair();
       const time_point start = clock::now();
-      CHECK_FALSE(move_on_after(10ms, [&] { return read_some(far); }));
+      CHECK_FALSE(move_on_after(10ms, [&far = far] { return read_some(far); }));
       CHECK(clock::now() - start >= 10ms);
       CHECK(testing::operations_in_flight() == 0);
       CHECK(testing::armed_timers() == 0);

@@ -89,7 +89,7 @@ TEST_SUITE("tcp: streams") {
   TEST_CASE("read_exactly waits for all, and stops at the end of the stream") {
     run_on_backend([] {
       auto [near, far] = connect_pair();
-      auto reader = spin([&] { return read_text(far, 6); });
+      auto reader = spin([&far = far] { return read_text(far, 6); });
       near.write("abc");
       yield();
       near.write("def");
@@ -118,7 +118,7 @@ TEST_SUITE("tcp: streams") {
   TEST_CASE("recv_loop hands over what arrives until the end") {
     run_on_backend([] {
       auto [near, far] = connect_pair();
-      auto all = spin([&] { return read_to_end(far); });
+      auto all = spin([&far = far] { return read_to_end(far); });
       near.write("one ");
       yield();
       near.write("two");

@@ -151,7 +151,7 @@ TEST_SUITE("kernel: what the original gets wrong") {
     run_on_ring([] {
       auto [near, far] = connect_pair();
       for (int i = 0; i < 100; ++i) {
-        CHECK_FALSE(move_on_after(50us, [&] { return read_some(far); }));
+        CHECK_FALSE(move_on_after(50us, [&far = far] { return read_some(far); }));
         near.write("x");
         const time_point start = clock::now();
         sleep(200us);
