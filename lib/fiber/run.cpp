@@ -71,8 +71,10 @@ void on_signal(scheduler& s, int number, unsigned count) noexcept {
     std::fputs(dump().c_str(), stderr);
     expire_graces(s.main());
   }
-  ask(s.main(), disposition::stop,
-      make_request(cancel_kind::signal, signal_name(number), call_site{}));
+  request_record* const why =
+      make_request(cancel_kind::signal, signal_name(number), call_site{});
+  why->why.source = {};  // not the fiber that happened to run last
+  ask(s.main(), disposition::stop, why);
 }
 
 /// Async-signal-safe: runs on the signal stack of a thread whose fiber has no stack left.
