@@ -97,8 +97,8 @@ struct member {
 }
 
 /// The reader's child: what goes wrong here is thrown there.
-[[noreturn]] void write_lines(tcp::stream& peer, fiber_ref reader, fiber_ref room,
-                              duration patience) {
+[[noreturn]] void write_lines(tcp::stream& peer, const fiber_ref& reader,
+                              const fiber_ref& room, duration patience) {
   for (;;) {
     std::string text = receive<line>().text;
     std::size_t lines = 1;
@@ -112,7 +112,8 @@ struct member {
 }
 
 /// A peer's first good line is its name, the others are what it says.
-void read_lines(tcp::stream& peer, fiber_ref room, fiber_ref writer, timeout& idle) {
+void read_lines(tcp::stream& peer, const fiber_ref& room, const fiber_ref& writer,
+                timeout& idle) {
   const fiber_ref self = this_fiber::self();
   bool joined = false;
   peer.write("* your name?\n");
@@ -133,7 +134,7 @@ void read_lines(tcp::stream& peer, fiber_ref room, fiber_ref writer, timeout& id
   }
 }
 
-void attend(tcp::stream& peer, fiber_ref room, duration patience) {
+void attend(tcp::stream& peer, const fiber_ref& room, duration patience) {
   struct farewell {  // sent however this fiber ends
     fiber_ref room;
     std::string why = "stopped";
