@@ -379,7 +379,7 @@ TEST_SUITE("basics: stopping a fiber") {
 
   TEST_CASE("B-31: a loop that never parks can be stopped (real clock)") {
     run({.signals = signal_policy::none}, [] {
-      if (std::string(backend_name()) == "simulated") return;  // its time would not pass
+      if (std::string(backend_name()) == "sim") return;  // its time would not pass
       const auto f = spin([] {
         for (;;)
           checkpoint();

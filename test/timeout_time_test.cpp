@@ -23,7 +23,7 @@ using test::trouble;
 TEST_SUITE("timeouts: time") {
   TEST_CASE("T-18 (R14): timeouts are never early and always fire (real clock)") {
     run({.signals = signal_policy::none}, [] {
-      if (std::string(backend_name()) == "simulated") return;  // it has no real clock
+      if (std::string(backend_name()) == "sim") return;  // it has no real clock
       int timeouts = 0;
       for (int i = 0; i < 100; ++i) {
         const auto begin = std::chrono::steady_clock::now();
