@@ -18,8 +18,8 @@ namespace detail {
 
 namespace {
 
-/// Blocks of a few small sizes, kept by the thread that frees them: a message costs less
-/// than a malloc. What is kept when a thread ends is lost; it is bounded.
+/// Blocks of a few small sizes, kept by the scheduler's thread that frees them: a message
+/// costs less than a malloc. Other threads keep none, as nobody would take it from them.
 struct message_blocks {
   static constexpr std::size_t step = 32;
   static constexpr std::size_t sizes = 4;
@@ -51,12 +51,21 @@ void* allocate_message(std::size_t size) {
 
 void free_message(void* room, std::size_t size) noexcept {
   const std::size_t i = message_blocks::index(size);
-  if (i >= message_blocks::sizes || blocks.count[i] == message_blocks::most) {
+  if (i >= message_blocks::sizes || blocks.count[i] == message_blocks::most ||
+      this_scheduler == nullptr) {
     ::operator delete(room);
     return;
   }
   blocks.first[i] = ::new (room) message_blocks::free_block{blocks.first[i]};
   ++blocks.count[i];
+}
+
+void forget_message_blocks() noexcept {
+  for (message_blocks::free_block*& first : blocks.first) {
+    while (first != nullptr)
+      ::operator delete(std::exchange(first, first->next));
+  }
+  blocks.count = {};
 }
 
 namespace {

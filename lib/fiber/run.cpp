@@ -5,6 +5,7 @@
 #include "lib/fiber/verbs.hpp"
 
 #include <motet/debug.hpp>
+#include <motet/detail/message.hpp>
 #include <motet/error.hpp>
 #include <motet/run.hpp>
 
@@ -168,6 +169,7 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
     }
     how = ending(main);
   }
+  forget_message_blocks();
   if (signal != 0) std::exit(128 + signal);
   if (how.failed()) std::rethrow_exception(how.error());
   if (how.stopped() && has_result) throw fiber_stopped(how.reason());
