@@ -68,15 +68,17 @@ struct lookup_wait : waiter {
 
 void give_up(waiter& w) noexcept {
   static_cast<lookup_wait&>(w).job->asker = nullptr;
+  this_scheduler->wake_came();
   this_scheduler->unpark(*w.fiber);
 }
 
-/// Runs on the scheduler's thread, or nowhere if that has ended.
+/// Runs on the scheduler's thread; if that scheduler has ended, nowhere, or on that of
+/// another which has its door now. Nobody asks any more then.
 void deliver_answer(remote_task& task) noexcept {
   auto& job = static_cast<lookup&>(task);
-  if (this_scheduler != nullptr) {
+  if (job.asker != nullptr) {
     this_scheduler->wake_came();
-    if (job.asker != nullptr) this_scheduler->unpark(*job.asker->fiber);
+    this_scheduler->unpark(*job.asker->fiber);
   }
   job.release();
 }

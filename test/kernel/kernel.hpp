@@ -7,6 +7,7 @@
 #include <motet/run.hpp>
 #include <motet/time.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -50,10 +51,10 @@ auto run_on_ring(F&& f) {
                     std::forward<F>(f));
 }
 
-/// Computes for that long, without parking.
+/// Computes for that long in real time, without parking.
 inline void compute(duration span) {
-  const time_point end = clock::now() + span;
-  while (clock::now() < end) {
+  const auto end = std::chrono::steady_clock::now() + span;
+  while (std::chrono::steady_clock::now() < end) {
   }
 }
 

@@ -119,6 +119,20 @@ TEST_SUITE("kernel: waking") {
     CHECK(program.wait().code == 143);
   }
 
+  TEST_CASE("I-18: a look-up that outlives its scheduler does not disturb the next") {
+    for (int i = 0; i < 5; ++i) {
+      run_on_ring([] {
+        auto caller = spin([] { return tcp::connect("localhost", 1); });
+        yield();
+        caller.interrupt();
+      });
+      testing::run([] {
+        test::compute(5ms);  // meanwhile the answer comes
+        CHECK_THROWS_AS(suspend(), deadlock_error);
+      });
+    }
+  }
+
   TEST_CASE("verbs on the fibers of a scheduler that has ended do nothing") {
     fiber_ref kept;
     run_on_ring([&] {
