@@ -89,10 +89,14 @@ class shield_guard {
  public:
   shield_guard() : chain_(current_chain()), outer_(chain_.wall) {
     chain_.wall = chain_.innermost;
+    ++chain_.shields;
   }
   shield_guard(const shield_guard&) = delete;
   shield_guard& operator=(const shield_guard&) = delete;
-  ~shield_guard() { chain_.wall = outer_; }
+  ~shield_guard() {
+    chain_.wall = outer_;
+    --chain_.shields;
+  }
 
  private:
   friend class opened_shield;
@@ -103,7 +107,7 @@ class shield_guard {
 /// While it lives, one shield is open again, if nothing else was entered since.
 class opened_shield {
  public:
-  opened_shield(shield_guard& shield, cancel_scope* at);
+  opened_shield(shield_guard& shield, const scope_chain& at);
   opened_shield(const opened_shield&) = delete;
   opened_shield& operator=(const opened_shield&) = delete;
   ~opened_shield() { chain_.wall = closed_; }
@@ -120,7 +124,7 @@ class opened_shield {
 /// scope it runs its block and opens nothing.
 class restore {
  public:
-  restore(detail::shield_guard& shield, detail::cancel_scope* at) noexcept
+  restore(detail::shield_guard& shield, const detail::scope_chain& at) noexcept
       : shield_(shield), at_(at) {}
 
   /// Looks for cancellation, then runs `f`.
@@ -133,7 +137,7 @@ class restore {
 
  private:
   detail::shield_guard& shield_;
-  detail::cancel_scope* at_;
+  detail::scope_chain at_;
 };
 
 /// Runs `f`, into which no request and no raised exception from outside gets. Scopes and
@@ -143,7 +147,7 @@ template <class F>
 decltype(auto) shield(F&& f) {
   detail::shield_guard guard;
   if constexpr (std::is_invocable_v<F, restore>) {
-    return std::forward<F>(f)(restore(guard, detail::current_chain().innermost));
+    return std::forward<F>(f)(restore(guard, detail::current_chain()));
   } else {
     return std::forward<F>(f)();
   }

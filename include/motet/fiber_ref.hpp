@@ -102,8 +102,8 @@ class fiber_ref {
     detail::send(state_.get(), detail::make_message(std::forward<T>(message)));
     return *this;
   }
-  /// Sends; parks while a capped mailbox is full. If that is cancelled, `message` is as it
-  /// was.
+  /// Sends; parks while a capped mailbox is full. If that is cancelled, `message` is as
+  /// it was.
   /// @throws closed_error if the fiber has ended. Cancellation point.
   template <class T>
   void send(T&& message) const {

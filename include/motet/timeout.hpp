@@ -123,9 +123,10 @@ auto with_exception(E error) {
 /// Runs `f`, for `span` at most.
 /// @returns its result, or nothing if time ran out (`bool` if `f` returns void).
 /// Cancellation point if `f` has one.
-template <timed_block F>
-auto move_on_after(duration span, F&& f, call_site where = call_site::here()) {
-  detail::timed_scope scope(span, where);
+template <class Rep, class Period, timed_block F>
+auto move_on_after(std::chrono::duration<Rep, Period> span, F&& f,
+                   call_site where = call_site::here()) {
+  detail::timed_scope scope(detail::saturate(span), where);
   return detail::run_timed(scope, f);
 }
 /// As above, until `when`.
@@ -141,7 +142,7 @@ template <timed_block F>
 requires(!std::is_void_v<detail::timed_result<F>>) auto move_on_after(
     duration span, std::remove_cvref_t<detail::timed_result<F>> fallback, F&& f,
     call_site where = call_site::here()) {
-  detail::timed_scope scope(span, where);
+  detail::timed_scope scope(detail::saturate(span), where);
   auto result = detail::run_timed(scope, f);
   return result ? std::move(*result) : std::move(fallback);
 }
@@ -157,9 +158,10 @@ requires(!std::is_void_v<detail::timed_result<F>>) auto move_on_at(
 
 /// Runs `f`, for `span` at most. @throws timeout_error if time ran out. Cancellation
 /// point if `f` has one.
-template <timed_block F>
-auto cancel_after(duration span, F&& f, call_site where = call_site::here()) {
-  detail::timed_scope scope(span, where);
+template <class Rep, class Period, timed_block F>
+auto cancel_after(std::chrono::duration<Rep, Period> span, F&& f,
+                  call_site where = call_site::here()) {
+  detail::timed_scope scope(detail::saturate(span), where);
   detail::default_recipe recipe;
   return detail::cancel_timed(scope, recipe, f);
 }
@@ -172,10 +174,11 @@ auto cancel_at(time_point when, F&& f, call_site where = call_site::here()) {
 }
 /// Runs `f`, for `span` at most. @throws what `with_exception` says if time ran out.
 /// Cancellation point if `f` has one.
-template <class E, class... Args, timed_block F>
-auto cancel_after(duration span, detail::exception_recipe<E, Args...> error, F&& f,
+template <class Rep, class Period, class E, class... Args, timed_block F>
+auto cancel_after(std::chrono::duration<Rep, Period> span,
+                  detail::exception_recipe<E, Args...> error, F&& f,
                   call_site where = call_site::here()) {
-  detail::timed_scope scope(span, where);
+  detail::timed_scope scope(detail::saturate(span), where);
   return detail::cancel_timed(scope, error, f);
 }
 /// As above, until `when`.

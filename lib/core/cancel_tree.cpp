@@ -185,27 +185,21 @@ void remember_error(fiber_state& self, known_error e) {
   known.push_back(std::move(e));
 }
 
-namespace {
-
-[[noreturn]] void throw_edge(fiber_state& self) {
+std::exception_ptr take_edge(fiber_state& self) {
   auto& edges = self.extras->edges;
   edge e = std::move(edges.front());
   edges.erase(edges.begin());
   if (e.thrower != nullptr) this_scheduler->unpark(*e.thrower->fiber);
   if (fiber_state* child = e.child.get(); child != nullptr) {
-    fiber_handle source = child->extras != nullptr && child->extras->error_source.get()
-                              ? child->extras->error_source
-                              : e.child;
-    remember_error(self,
-                   {.error = e.error,
-                    .source = std::move(source),
-                    .suppressed = child->extras ? child->extras->suppressed
-                                                : std::vector<std::exception_ptr>{}});
+    const fiber_extras* const extras = child->extras.get();
+    const bool passed_on = extras != nullptr && extras->error_source.get() != nullptr;
+    remember_error(self, {.error = e.error,
+                          .source = passed_on ? extras->error_source : e.child,
+                          .suppressed = extras ? extras->suppressed
+                                               : std::vector<std::exception_ptr>{}});
   }
-  std::rethrow_exception(std::move(e.error));
+  return std::move(e.error);
 }
-
-}  // namespace
 
 bool anything_pending(const fiber_state& fiber) noexcept {
   if (fiber.has_edges()) return true;
@@ -219,7 +213,7 @@ void deliver(fiber_state& self) {
   if (cancel_scope* const s = find_cancelled(self)) {
     fiber_state::throw_cancelled(*s->request);
   }
-  if (self.has_edges() && lets_edges_in(self)) throw_edge(self);
+  if (self.has_edges() && lets_edges_in(self)) std::rethrow_exception(take_edge(self));
   self.attention = anything_pending(self);
 }
 

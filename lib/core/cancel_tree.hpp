@@ -63,6 +63,8 @@ void disturb(fiber_state& fiber) noexcept;
 
 /// Queues an exception for the fiber.
 void push_edge(fiber_state& fiber, edge e);
+/// Takes out the oldest exception that was raised into the fiber, to be thrown now.
+[[nodiscard]] std::exception_ptr take_edge(fiber_state& fiber);
 /// Takes back a child's error that was not thrown yet. @returns whether there was one.
 bool withdraw_edge(fiber_state& fiber, const fiber_state& child) noexcept;
 

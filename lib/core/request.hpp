@@ -16,6 +16,9 @@ struct request_record {
   std::atomic<unsigned> references{1};
   cancel_reason why;
   request_record* later = nullptr;  ///< Requests that came second, in their order.
+  /// The fiber asked itself. Its outcome says so without a handle, which would keep the
+  /// fiber alive for ever.
+  bool by_itself = false;
 
   explicit request_record(cancel_reason reason) : why(std::move(reason)) {}
 };

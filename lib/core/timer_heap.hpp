@@ -34,7 +34,8 @@ class timer_heap {
     t.position = timer::not_armed;
     const entry last = entries_.back();
     entries_.pop_back();
-    // The last entry fills the gap as it stands; it may be stale and is corrected in time.
+    // The last entry fills the gap as it stands; it may be stale and is corrected in
+    // time.
     if (at != entries_.size()) refill(at, last);
   }
 

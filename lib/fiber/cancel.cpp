@@ -15,12 +15,14 @@ scope_chain& current_chain() {
   return here("shield").running().chain;
 }
 
-opened_shield::opened_shield(shield_guard& shield, cancel_scope* at)
+opened_shield::opened_shield(shield_guard& shield, const scope_chain& at)
     : chain_(current_chain()), closed_(chain_.wall) {
   if (&chain_ != &shield.chain_) {
     throw structure_error("restore belongs to a shield of another fiber");
   }
-  if (chain_.innermost == at && chain_.wall == at) chain_.wall = shield.outer_;
+  const bool directly = chain_.innermost == at.innermost && chain_.wall == at.wall &&
+                        chain_.shields == at.shields;
+  if (directly) chain_.wall = shield.outer_;
   try {
     check(this_scheduler->running());
   } catch (...) {

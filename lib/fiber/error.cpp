@@ -111,11 +111,14 @@ const known_error* find_known(const void* object) noexcept {
   return nullptr;
 }
 
-/// A request, and those that came later.
-std::vector<cancel_reason> requests_from(const request_record* first) {
+/// A request to the fiber `asked`, and those that came later.
+std::vector<cancel_reason> requests_from(const request_record* first,
+                                         const fiber_handle& asked) {
   std::vector<cancel_reason> all;
-  for (const request_record* r = first; r != nullptr; r = r->later)
+  for (const request_record* r = first; r != nullptr; r = r->later) {
     all.push_back(r->why);
+    if (r->by_itself) all.back().source = fiber_ref(asked);
+  }
   return all;
 }
 
@@ -129,7 +132,7 @@ fiber_ref source_of_object(const void* object) noexcept {
 cause cause_of_object(const void* object) {
   const known_error* const known = find_known(object);
   if (known == nullptr) return {};
-  return {requests_from(known->why), known->suppressed};
+  return {requests_from(known->why, {}), known->suppressed};
 }
 
 }  // namespace detail
@@ -147,7 +150,7 @@ ending::ending(const detail::fiber_handle& fiber) {
   error_ = state.error;
   stopped_ = state.stopped;
   cause_ = motet::cause(
-      detail::requests_from(state.reason),
+      detail::requests_from(state.reason, fiber),
       state.extras ? state.extras->suppressed : std::vector<std::exception_ptr>{});
 }
 

@@ -245,6 +245,29 @@ void forget_others(fiber_state& self) noexcept {
   self.extras->monitors.clear();
 }
 
+namespace {
+
+/// Whether the one who asked `self` to end was asked by one who … was asked by `self`.
+bool asked_in_a_circle(const fiber_state& self, const fiber_state* source) noexcept {
+  constexpr int far_enough = 100;
+  for (int i = 0; i < far_enough && source != nullptr && source->reason != nullptr; ++i) {
+    source = source->reason->why.source.get();
+    if (source == &self) return true;
+  }
+  return false;
+}
+
+/// A reason keeps the fiber that asked alive. Where those keep each other, it is cut.
+void cut_reason_cycles(fiber_state& self) noexcept {
+  for (request_record* r = self.reason; r != nullptr; r = r->later) {
+    const fiber_state* const source = r->why.source.get();
+    if (source == &self) r->by_itself = true;
+    if (source == &self || asked_in_a_circle(self, source)) r->why.source = {};
+  }
+}
+
+}  // namespace
+
 void end_children(fiber_state& self) {
   scheduler& s = *this_scheduler;
   drop_grace(s, self);
@@ -269,6 +292,7 @@ void settle_outcome(fiber_state& self, body_end end) {
   if ((self.error || self.stopped) && self.operations != nullptr) {
     self.operations->clear_result(self.body);
   }
+  cut_reason_cycles(self);
 }
 
 new_fiber allocate_fiber(const spin_options& options, std::size_t size,
@@ -348,6 +372,30 @@ void revive(scheduler& s, fiber_state& ended) {
   ended.attention = anything_pending(ended);
   s.enqueue(ended);
   ended.phase = fiber_phase::fresh;
+}
+
+std::exception_ptr join_or_raised(scheduler& s, cancel_scope& node) {
+  struct join_waiter : waiter {
+    cancel_scope* node = nullptr;
+  };
+  fiber_state& self = *node.fiber;
+  while (node.living != 0) {
+    break_cycles(s, self, node);
+    join_waiter how;
+    how.what = "the end of its children";
+    how.node = &node;
+    how.abort = [](waiter& w) noexcept {
+      static_cast<join_waiter&>(w).node->joining = false;
+      this_scheduler->unpark(*w.fiber);
+    };
+    node.joining = true;
+    s.park(how);
+    // What was pending before the wait stays so: leaving a scope is no point.
+    const bool raised = how.aborted && find_cancelled(self) == nullptr;
+    if (raised && self.has_edges() && lets_edges_in(self)) return take_edge(self);
+  }
+  join(s, node);
+  return nullptr;
 }
 
 void join(scheduler& s, cancel_scope& node) {

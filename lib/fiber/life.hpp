@@ -30,6 +30,9 @@ void forget_others(fiber_state& self) noexcept;
 
 /// Waits until nothing lives in the node. Cannot be cut short.
 void join(scheduler& s, cancel_scope& node);
+/// As above, but returns early for an exception that was raised into the fiber and that
+/// it lets in; null if there was none.
+[[nodiscard]] std::exception_ptr join_or_raised(scheduler& s, cancel_scope& node);
 
 /// One error bare, two or more as an exception_group; null if there is none.
 [[nodiscard]] std::exception_ptr aggregate(std::vector<std::exception_ptr> errors,

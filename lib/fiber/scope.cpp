@@ -100,7 +100,9 @@ void scope::body_failed(std::exception_ptr error) {
 void scope::finish(std::exception_ptr unwound, bool has_result) {
   detail::scheduler& s = *detail::this_scheduler;
   fiber_state& self = s.running();
-  detail::join(s, *this);
+  while (std::exception_ptr raised = detail::join_or_raised(s, *this)) {
+    body_failed(std::move(raised));
+  }
   closed_ = true;
   const bool cancelled_here = request != nullptr;
   cancel_scope* const outside = detail::find_cancelled_outside(self, *this);

@@ -38,7 +38,7 @@ struct lookup : remote_task {
   std::vector<endpoint> found;
   int failure = 0;
   waiter* asker = nullptr;  ///< Null once it has given up. The scheduler's thread only.
-  std::atomic<int> users{2};
+  std::atomic<int> users{1};
 
   lookup(std::string_view h, std::uint16_t p) : host(h), port(p) {}
 
@@ -83,8 +83,26 @@ void deliver_answer(remote_task& task) noexcept {
   job.release();
 }
 
+/// @throws std::system_error if there is no thread to be had.
+void start_looking(lookup& job, remote_queue& door) {
+  job.users.fetch_add(1);
+  try {
+    std::thread([&job, &door] {
+      job.look();
+      if (!door.post(job)) job.release();
+    }).detach();
+  } catch (...) {
+    job.release();
+    throw;
+  }
+}
+
 std::vector<endpoint> look_up(scheduler& s, std::string_view host, std::uint16_t port) {
   auto* const job = new lookup(host, port);
+  struct releaser {
+    lookup* job;
+    ~releaser() { job->release(); }
+  } const release{job};
   job->run = &deliver_answer;
   lookup_wait how;
   how.what = "a name to be looked up";
@@ -92,15 +110,8 @@ std::vector<endpoint> look_up(scheduler& s, std::string_view host, std::uint16_t
   how.job = job;
   how.fiber = &s.running();
   job->asker = &how;
-  std::thread([job, door = &s.door()] {
-    job->look();
-    if (!door->post(*job)) job->release();
-  }).detach();
+  start_looking(*job, s.door());
   s.expect_wake();
-  struct releaser {
-    lookup* job;
-    ~releaser() { job->release(); }
-  } const release{job};
   park(s, how);
   if (job->failure != 0) {
     throw std::system_error(job->failure, lookups(), "look up " + job->host);

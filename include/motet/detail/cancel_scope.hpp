@@ -23,6 +23,8 @@ struct scope_chain {
   cancel_scope* innermost = nullptr;
   /// A shield's mark: this node and those around it are out of sight. Null: none is.
   cancel_scope* wall = nullptr;
+  /// How many shields the fiber is in: tells a restore whether it is directly in its own.
+  unsigned shields = 0;
 };
 
 /// An entry of the scheduler's timer heap. `order` breaks ties: first come, first served,
