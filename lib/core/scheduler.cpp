@@ -102,6 +102,7 @@ void scheduler::leave(sanitizer_state own) noexcept {
 }
 
 fiber_state& scheduler::turn() noexcept {
+  int quiet = 0;  // passes in a row that woke nobody
   do {
     if (queue_.empty()) {
       wait();
@@ -110,7 +111,7 @@ fiber_state& scheduler::turn() noexcept {
     }
     run_remote();
     expire_until(time_.correct());
-    if (queue_.empty() && stuck()) hooks_.on_deadlock(*this);
+    if (queue_.empty() && stuck(++quiet)) hooks_.on_deadlock(*this);
   } while (queue_.empty());
   slice_left_ = slice;
   return *queue_.pop();
@@ -167,9 +168,11 @@ void scheduler::expire_until(time_point now) noexcept {
     due->expired(*due);
 }
 
-bool scheduler::stuck() noexcept {
-  // In a simulation, only fibers make anything happen: an operation that is out stays so.
-  const bool kernel_is_still = kernel_->simulated() || kernel_->in_flight() == 0;
+bool scheduler::stuck(int quiet) noexcept {
+  // In a simulation, only fibers make anything happen: an operation that the last poll did
+  // not bring back, after all that was asked of it, stays out.
+  const bool kernel_is_still =
+      kernel_->in_flight() == 0 || (kernel_->simulated() && quiet > 1);
   return kernel_is_still && timers_.empty() && expected_wakes_ == 0 && door_->empty();
 }
 

@@ -191,7 +191,7 @@ class scheduler {
   void poll(time_point until) noexcept;
   void run_remote() noexcept;
   void expire_until(time_point now) noexcept;
-  [[nodiscard]] bool stuck() noexcept;
+  [[nodiscard]] bool stuck(int quiet) noexcept;
   [[nodiscard]] stack_pool& pool_for(std::size_t size);
   void clear_corpse() noexcept;
   void trim_when_idle() noexcept;
