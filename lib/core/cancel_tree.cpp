@@ -84,6 +84,7 @@ bool latch(cancel_scope& node, request_record* why) noexcept {
     return false;
   }
   node.request = why;
+  if (&node == &node.fiber->root && !node.fiber->ending) node.fiber->requested = true;
   notify_below(node);
   return true;
 }

@@ -131,6 +131,8 @@ struct alignas(64) fiber_state {
   bool stopped = false;     ///< Ended by request, with neither value nor error.
   bool deadlocked = false;  ///< The wait under way can never end: throw that.
   disposition asked = disposition::none;
+  /// Whether a request was latched on the fiber itself; other threads may look.
+  std::atomic<bool> requested{false};
   scope_chain chain;
   cancel_scope root;
   fiber_state* previous_sibling = nullptr;

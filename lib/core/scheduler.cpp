@@ -169,8 +169,8 @@ void scheduler::expire_until(time_point now) noexcept {
 }
 
 bool scheduler::stuck(int quiet) noexcept {
-  // In a simulation, only fibers make anything happen: an operation that the last poll did
-  // not bring back, after all that was asked of it, stays out.
+  // In a simulation, only fibers make anything happen: an operation that the last poll
+  // did not bring back, after all that was asked of it, stays out.
   const bool kernel_is_still =
       kernel_->in_flight() == 0 || (kernel_->simulated() && quiet > 1);
   return kernel_is_still && timers_.empty() && expected_wakes_ == 0 && door_->empty();

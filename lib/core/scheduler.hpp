@@ -133,6 +133,8 @@ class scheduler {
   /// A stack that nothing runs on is free.
   void give_back(stack_span stack) noexcept;
 
+  /// A second signal came: nobody gets any more grace.
+  bool graces_over = false;
   /// Who waited for what when nothing could wake anybody.
   std::string deadlock_report;
 

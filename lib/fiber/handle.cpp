@@ -119,8 +119,7 @@ std::uint64_t fiber_ref::id() const noexcept {
 
 bool fiber_ref::cancel_requested() const noexcept {
   const fiber_state* const fiber = get();
-  if (fiber == nullptr) return false;
-  return fiber->reason != nullptr || (!fiber->ending && fiber->root.request != nullptr);
+  return fiber != nullptr && fiber->requested;
 }
 
 std::vector<fiber_ref> fiber_ref::children() const {

@@ -52,16 +52,6 @@ body_end run_body(fiber_state& self) {
   }
 }
 
-/// Those that were not thrown. Whoever waits for that need not any longer.
-std::vector<edge> take_edges(fiber_state& self) {
-  if (!self.has_edges()) return {};
-  std::vector<edge> edges = std::exchange(self.extras->edges, {});
-  for (edge& e : edges) {
-    if (e.thrower != nullptr) this_scheduler->unpark(*e.thrower->fiber);
-  }
-  return edges;
-}
-
 /// Whether the fiber is to run once more; if so, it is as new, but for its mailbox.
 bool run_again(fiber_state& self, body_end& end) {
   if (!std::exchange(self.restart_pending, false)) return false;
@@ -75,6 +65,7 @@ bool run_again(fiber_state& self, body_end& end) {
   self.operations->clear_result(self.body);
   drop_reference(std::exchange(self.reason, nullptr));
   self.asked = disposition::none;
+  self.requested = false;
   self.ending = false;
   self.box.closed = false;
   self.attention = anything_pending(self);
@@ -178,62 +169,6 @@ bool ended_plainly(const fiber_state& self, const body_end& end) noexcept {
   s.leave(known_to_sanitizers);
 }
 
-/// The fiber in which the error the body ended by arose: often another one.
-void find_source(fiber_state& self) {
-  if (!self.extras) return;
-  for (const known_error& known : self.extras->known) {
-    if (known.error == self.error) self.extras->error_source = known.source;
-  }
-}
-
-/// Unwound by `cancelled`: what that means is up to whoever asked.
-void settle_unwound(fiber_state& self) {
-  switch (self.asked) {
-    case disposition::move_on:
-      return;  // the value lies in its place
-    case disposition::stop:
-      self.stopped = true;
-      return;
-    case disposition::cancel:
-      self.error = self.extras && self.extras->cancel_error
-                       ? self.extras->cancel_error
-                       : std::make_exception_ptr(cancel_error(self.reason->why.message));
-      return;
-    case disposition::none:
-    case disposition::restart:
-      break;
-  }
-  if (cancel_scope* const outer = find_cancelled_outside(self, self.root)) {
-    self.stopped = true;
-    add_reference(*outer->request);
-    drop_reference(std::exchange(self.reason, outer->request));
-    return;
-  }
-  self.error = std::make_exception_ptr(structure_error(
-      "a `cancelled` left fiber \"" + name_of(self) + "\", which nobody asked to stop"));
-}
-
-/// Errors of children that nobody took make the fiber fail.
-void add_leftover_errors(fiber_state& self) {
-  std::vector<std::exception_ptr> errors;
-  for (edge& e : take_edges(self)) {
-    if (e.child.get() == nullptr) {
-      self.more().suppressed.push_back(std::move(e.error));
-    } else {
-      errors.push_back(std::move(e.error));
-      if (!self.error && errors.size() == 1) {
-        const fiber_extras* const child = e.child.get()->extras.get();
-        const bool passed_on = child != nullptr && child->error_source.get() != nullptr;
-        self.more().error_source = passed_on ? child->error_source : e.child;
-      }
-    }
-  }
-  if (errors.empty()) return;
-  if (self.error) errors.insert(errors.begin(), self.error);
-  self.error = aggregate(std::move(errors));
-  self.stopped = false;
-}
-
 }  // namespace
 
 void forget_others(fiber_state& self) noexcept {
@@ -244,29 +179,6 @@ void forget_others(fiber_state& self) noexcept {
   self.extras->known.clear();
   self.extras->monitors.clear();
 }
-
-namespace {
-
-/// Whether the one who asked `self` to end was asked by one who … was asked by `self`.
-bool asked_in_a_circle(const fiber_state& self, const fiber_state* source) noexcept {
-  constexpr int far_enough = 100;
-  for (int i = 0; i < far_enough && source != nullptr && source->reason != nullptr; ++i) {
-    source = source->reason->why.source.get();
-    if (source == &self) return true;
-  }
-  return false;
-}
-
-/// A reason keeps the fiber that asked alive. Where those keep each other, it is cut.
-void cut_reason_cycles(fiber_state& self) noexcept {
-  for (request_record* r = self.reason; r != nullptr; r = r->later) {
-    const fiber_state* const source = r->why.source.get();
-    if (source == &self) r->by_itself = true;
-    if (source == &self || asked_in_a_circle(self, source)) r->why.source = {};
-  }
-}
-
-}  // namespace
 
 void end_children(fiber_state& self) {
   scheduler& s = *this_scheduler;
@@ -279,20 +191,6 @@ void end_children(fiber_state& self) {
   }
   join(s, self.root);
   drop_reference(std::exchange(self.root.request, nullptr));
-}
-
-void settle_outcome(fiber_state& self, body_end end) {
-  if (end.unwound) {
-    settle_unwound(self);
-  } else if (end.error) {
-    self.error = std::move(end.error);
-    find_source(self);
-  }
-  add_leftover_errors(self);
-  if ((self.error || self.stopped) && self.operations != nullptr) {
-    self.operations->clear_result(self.body);
-  }
-  cut_reason_cycles(self);
 }
 
 new_fiber allocate_fiber(const spin_options& options, std::size_t size,
@@ -358,6 +256,7 @@ void revive(scheduler& s, fiber_state& ended) {
   ended.stopped = false;
   ended.ending = false;
   ended.asked = disposition::none;
+  ended.requested = false;
   drop_reference(std::exchange(ended.reason, nullptr));
   if (ended.extras) {
     ended.extras->suppressed.clear();

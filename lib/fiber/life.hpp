@@ -28,6 +28,10 @@ void settle_outcome(fiber_state& self, body_end end);
 /// Lets go of other fibers, which may hold on to this one, as it ends.
 void forget_others(fiber_state& self) noexcept;
 
+/// Takes out the exceptions that were raised into it and not thrown. Whoever waits for
+/// that need not any longer.
+[[nodiscard]] std::vector<edge> take_edges(fiber_state& self);
+
 /// Waits until nothing lives in the node. Cannot be cut short.
 void join(scheduler& s, cancel_scope& node);
 /// As above, but returns early for an exception that was raised into the fiber and that

@@ -37,7 +37,7 @@ void timed_scope::enter() {
   }
   timer::expired = &on_expired;
   cancel_scope::clock = this;
-  const bool over = span_ <= duration::zero();
+  const bool over = span_ <= duration::zero() || (grace && s.graces_over);
   if (!over && deadline != time_point::max())
     s.timers().add(*this, timer_heap::rank::scope);
   open_scope(s, *this);

@@ -6,6 +6,7 @@
 #include "lib/fiber/remote.hpp"
 #include "lib/fiber/walk_tree.hpp"
 
+#include <motet/detail/timed_scope.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
 
@@ -132,7 +133,12 @@ bool raise_into(fiber_state& fiber, std::exception_ptr error) {
 }  // namespace
 
 void expire_graces(fiber_state& fiber) noexcept {
+  this_scheduler->graces_over = true;
   walk_tree(fiber, [](fiber_state& f, std::size_t) {
+    for (cancel_scope* n = f.chain.innermost; n != nullptr && n->fiber == &f;
+         n = n->parent) {
+      if (n->grace) timed_scope::of(*n).expire();
+    }
     if (!f.extras || !f.extras->grace || !f.extras->grace->armed()) return;
     this_scheduler->timers().remove(*f.extras->grace);
     on_grace_over(*f.extras->grace);
@@ -172,6 +178,11 @@ using detail::make_request;
 using detail::on_owner;
 
 namespace {
+
+void check_local(const fiber_state& fiber, const char* what) {
+  if (detail::is_local(fiber)) return;
+  throw structure_error(std::string(what) + " of a fiber of another thread");
+}
 
 bool ask_from_outside(fiber_state* fiber, disposition what, cancel_kind kind,
                       std::string_view why, call_site where) {
@@ -250,6 +261,7 @@ bool fiber_ref::throw_to(std::exception_ptr error) const {
   fiber_state* const target = get();
   if (target == nullptr || target->phase == fiber_phase::ended) return false;
   if (target == &self) std::rethrow_exception(std::move(error));
+  check_local(*target, "throw_to");
   if (target->ending) return false;
 
   struct throw_waiter : detail::waiter {
@@ -292,6 +304,7 @@ bool fiber_ref::monitor() const {
   detail::scheduler& s = detail::here("monitor");
   fiber_state* const fiber = get();
   if (fiber == nullptr || fiber->phase == fiber_phase::ended) return false;
+  check_local(*fiber, "monitor");
   fiber->more().monitors.emplace_back(&s.running());
   return true;
 }
@@ -299,7 +312,9 @@ bool fiber_ref::monitor() const {
 bool fiber_ref::unmonitor() const {
   detail::scheduler& s = detail::here("unmonitor");
   fiber_state* const fiber = get();
-  if (fiber == nullptr || !fiber->extras) return false;
+  if (fiber == nullptr || fiber->phase == fiber_phase::ended) return false;
+  check_local(*fiber, "unmonitor");
+  if (!fiber->extras) return false;
   return std::erase_if(fiber->extras->monitors, [&](const detail::fiber_handle& monitor) {
            return monitor.get() == &s.running();
          }) != 0;

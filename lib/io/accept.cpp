@@ -3,6 +3,7 @@
 #include "lib/fiber/life.hpp"
 #include "lib/io/perform.hpp"
 
+#include <motet/detail/timed_scope.hpp>
 #include <motet/error.hpp>
 #include <motet/scope.hpp>
 #include <motet/tcp.hpp>
@@ -34,7 +35,6 @@ bool is_of_the_connection(int error) noexcept {
     case EHOSTDOWN:
     case ENONET:
     case EHOSTUNREACH:
-    case EOPNOTSUPP:
     case ENETUNREACH:
     case EPERM:
       return true;
@@ -86,7 +86,9 @@ class service {
   /// Gives the peers under way the time that was promised.
   void drain() {
     if (options_.grace <= duration::zero()) return;
-    move_on_after(options_.grace, [&] {
+    motet::detail::timed_scope scope(options_.grace, call_site::here());
+    scope.call_it_grace();
+    scope.run([&] {
       while (active_ != 0)
         wait_for_change("peers to finish");
     });

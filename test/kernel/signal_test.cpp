@@ -7,6 +7,7 @@
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/spin.hpp>
+#include <motet/tcp.hpp>
 #include <motet/time.hpp>
 
 #include <doctest/doctest.h>
@@ -95,6 +96,23 @@ void grant_an_hour(int to) {
   });
 }
 
+/// Serves a peer that never leaves, with an hour to do so.
+void drain_for_an_hour(int to) {
+  motet::run([to] {
+    tcp::listener door = tcp::listen("127.0.0.1", 0);
+    auto watcher = spin(tell_of_stop(to));
+    auto peer = spin([&door, to] {
+      tcp::stream mine = tcp::connect("127.0.0.1", door.local().port());
+      say(to, "ready\n");
+      shield([] { suspend(); });
+    });
+    door.accept_loop({.grace = 1h}, [to](tcp::stream&) {
+      const cleanup left([to] { say(to, "peer left\n"); });
+      suspend();
+    });
+  });
+}
+
 TEST_SUITE("kernel: signals") {
   TEST_CASE("SIGTERM stops the main fiber, destructors run, and the exit code is 143") {
     child program(&wait_for_signal);
@@ -155,6 +173,17 @@ TEST_SUITE("kernel: signals") {
     REQUIRE(program.hear("first\n"));
     program.send_signal(SIGTERM);
     CHECK(program.hear("slow left\n"));
+    CHECK(program.wait().code == 143);
+  }
+
+  TEST_CASE("X-14: the second signal cuts the grace of accept_loop short") {
+    child program(&drain_for_an_hour);
+    REQUIRE(program.hear("ready\n"));
+    program.send_signal(SIGTERM);
+    REQUIRE(program.hear("first\n"));
+    program.send_signal(SIGTERM);
+    CHECK(program.hear("peer left\n"));
+    program.send_signal(SIGTERM);  // the client is shielded for ever
     CHECK(program.wait().code == 143);
   }
 

@@ -63,6 +63,8 @@ struct cancel_scope {
   const timer* clock = nullptr;
   /// std::uncaught_exceptions() on entry: at any other count the node does not deliver.
   unsigned uncaught = 0;
+  /// The deadline is a grace, which a second signal cuts short.
+  bool grace = false;
   /// Nothing from further out gets to the fibers that were spun in this node.
   bool cut = false;
 };

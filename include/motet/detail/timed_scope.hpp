@@ -26,6 +26,11 @@ class timed_scope : private cancel_scope, private timer {
     if (by_hand_ != nullptr) forget(by_hand_);
   }
 
+  /// The scope that a node is part of.
+  static timed_scope& of(cancel_scope& node) noexcept {
+    return static_cast<timed_scope&>(node);
+  }
+
   /// Runs `body` inside. @returns whether it ended by itself.
   bool run(function_ref<void()> body);
 
@@ -34,6 +39,10 @@ class timed_scope : private cancel_scope, private timer {
   bool reset_at(time_point when) noexcept;
   [[nodiscard]] duration remaining() const noexcept;
   [[nodiscard]] bool fired() const noexcept { return fired_; }
+  /// Makes the time it is given a grace: a second signal ends it.
+  void call_it_grace() noexcept { grace = true; }
+  /// Ends it as if time had run out.
+  void expire() noexcept;
   bool cancel_now(std::string_view why, call_site where);
   /// What the block was given.
   [[nodiscard]] duration span() const noexcept { return span_; }
@@ -47,7 +56,6 @@ class timed_scope : private cancel_scope, private timer {
   void enter();
   static void leave(cancel_scope& node, const std::exception_ptr& error) noexcept;
   bool move_deadline(time_point when) noexcept;
-  void expire() noexcept;
   static void on_expired(timer& t) noexcept;
   static void forget(request_record* record) noexcept;
 

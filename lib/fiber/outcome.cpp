@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/life.hpp"
+
+#include <motet/error.hpp>
+
+#include <utility>
+#include <vector>
+
+namespace motet::detail {
+
+std::vector<edge> take_edges(fiber_state& self) {
+  if (!self.has_edges()) return {};
+  std::vector<edge> edges = std::exchange(self.extras->edges, {});
+  for (edge& e : edges) {
+    if (e.thrower != nullptr) this_scheduler->unpark(*e.thrower->fiber);
+  }
+  return edges;
+}
+
+namespace {
+
+/// The fiber in which the error the body ended by arose: often another one.
+void find_source(fiber_state& self) {
+  if (!self.extras) return;
+  for (const known_error& known : self.extras->known) {
+    if (known.error == self.error) self.extras->error_source = known.source;
+  }
+}
+
+/// Unwound by `cancelled`: what that means is up to whoever asked.
+void settle_unwound(fiber_state& self) {
+  switch (self.asked) {
+    case disposition::move_on:
+      return;  // the value lies in its place
+    case disposition::stop:
+      self.stopped = true;
+      return;
+    case disposition::cancel:
+      self.error = self.extras && self.extras->cancel_error
+                       ? self.extras->cancel_error
+                       : std::make_exception_ptr(cancel_error(self.reason->why.message));
+      return;
+    case disposition::none:
+    case disposition::restart:
+      break;
+  }
+  if (cancel_scope* const outer = find_cancelled_outside(self, self.root)) {
+    self.stopped = true;
+    add_reference(*outer->request);
+    drop_reference(std::exchange(self.reason, outer->request));
+    return;
+  }
+  self.error = std::make_exception_ptr(structure_error(
+      "a `cancelled` left fiber \"" + name_of(self) + "\", which nobody asked to stop"));
+}
+
+/// Errors of children that nobody took make the fiber fail.
+void add_leftover_errors(fiber_state& self) {
+  std::vector<std::exception_ptr> errors;
+  for (edge& e : take_edges(self)) {
+    if (e.child.get() == nullptr) {
+      self.more().suppressed.push_back(std::move(e.error));
+    } else {
+      errors.push_back(std::move(e.error));
+      if (!self.error && errors.size() == 1) {
+        const fiber_extras* const child = e.child.get()->extras.get();
+        const bool passed_on = child != nullptr && child->error_source.get() != nullptr;
+        self.more().error_source = passed_on ? child->error_source : e.child;
+      }
+    }
+  }
+  if (errors.empty()) return;
+  if (self.error) errors.insert(errors.begin(), self.error);
+  self.error = aggregate(std::move(errors));
+  self.stopped = false;
+}
+
+/// Whether the one who asked `self` to end was asked by one who … was asked by `self`.
+bool asked_in_a_circle(const fiber_state& self, const fiber_state* source) noexcept {
+  constexpr int far_enough = 100;
+  for (int i = 0; i < far_enough && source != nullptr && source->reason != nullptr; ++i) {
+    source = source->reason->why.source.get();
+    if (source == &self) return true;
+  }
+  return false;
+}
+
+/// A reason keeps the fiber that asked alive. Where those keep each other, it is cut.
+void cut_reason_cycles(fiber_state& self) noexcept {
+  for (request_record* r = self.reason; r != nullptr; r = r->later) {
+    const fiber_state* const source = r->why.source.get();
+    if (source == &self) r->by_itself = true;
+    if (source == &self || asked_in_a_circle(self, source)) r->why.source = {};
+  }
+}
+
+}  // namespace
+
+void settle_outcome(fiber_state& self, body_end end) {
+  if (end.unwound) {
+    settle_unwound(self);
+  } else if (end.error) {
+    self.error = std::move(end.error);
+    find_source(self);
+  }
+  add_leftover_errors(self);
+  if ((self.error || self.stopped) && self.operations != nullptr) {
+    self.operations->clear_result(self.body);
+  }
+  cut_reason_cycles(self);
+}
+
+}  // namespace motet::detail
