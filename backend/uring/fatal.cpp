@@ -9,7 +9,7 @@ namespace motet {
 
 void fatal(const char* why, int error) noexcept {
   std::fprintf(stderr, "motet: io_uring: %s%s%s\n", why, error != 0 ? ": " : "",
-               error != 0 ? std::strerror(error) : "");
+               error != 0 ? strerrordesc_np(error) : "");
   std::abort();
 }
 

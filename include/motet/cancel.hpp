@@ -58,7 +58,9 @@ struct cancel_reason {
 class cancelled final {
  public:
   cancelled(const cancelled& other) noexcept;
+  cancelled(cancelled&& other) noexcept;
   cancelled& operator=(const cancelled&) = delete;
+  cancelled& operator=(cancelled&&) = delete;
   ~cancelled();
 
   /// The reason of the outermost scope that is cancelled and can be seen from here; once

@@ -107,7 +107,7 @@ class scope : private detail::cancel_scope {
   void finish(std::exception_ptr unwound, bool has_result);
   bool cancel_as(cancel_kind kind, std::string_view why, call_site where);
   [[noreturn]] void throw_errors(detail::fiber_state& self);
-  void body_failed(std::exception_ptr error);
+  void body_failed(const std::exception_ptr& error);
   void keep(std::exception_ptr error);
   void hear_of_end(detail::fiber_state& child) noexcept;
   detail::cancel_scope* open_node();

@@ -28,6 +28,7 @@ class timeout {
   explicit timeout(detail::timed_scope& scope) noexcept : scope_(scope) {}
   timeout(const timeout&) = delete;
   timeout& operator=(const timeout&) = delete;
+  ~timeout() = default;
 
   /// Starts over with the time it was given. False, and no effect, once expired.
   /// Never parks.

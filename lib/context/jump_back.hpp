@@ -10,7 +10,8 @@
 /// than the switch itself). An indirect jump is predicted from the branches that led to
 /// it, switches included. g++ makes one of each `ret` of a function so marked.
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__CET__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__CET__) && !defined(MOTET_UCONTEXT)
 #define MOTET_JUMPS_BACK __attribute__((function_return("thunk-extern")))
 #else
 #define MOTET_JUMPS_BACK

@@ -5,6 +5,7 @@
 /// The FIFO of fibers that could run now.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -44,10 +45,11 @@ class run_queue {
   static constexpr std::size_t ahead = 6;
 
   static void fetch(const entry& soon) noexcept {
-    const auto* stack = static_cast<const char*>(soon.stack);
+    constexpr std::uintptr_t line = 64;
+    const auto stack = reinterpret_cast<std::uintptr_t>(soon.stack);
     __builtin_prefetch(soon.fiber, 1);
-    __builtin_prefetch(stack, 1);
-    __builtin_prefetch(stack + 64, 1);
+    __builtin_prefetch(soon.stack, 1);
+    __builtin_prefetch(reinterpret_cast<const void*>(stack + line), 1);
   }
 
   void grow(std::size_t count) {

@@ -51,7 +51,8 @@ rate measure() noexcept {
   }
   const std::uint64_t ticks = last - first;
   const auto ns = static_cast<std::uint64_t>((end - start).count());
-  if (ticks < ns / 4) return {0, 0};  // slower than 250 MHz: not what we think it is
+  if (ticks == 0 || ns == 0 || ticks < ns / 4)
+    return {0, 0};  // slower than 250 MHz: not what we think it is
   return {(ns << 32U) / ticks, ticks * 1'000'000 / ns};
 }
 

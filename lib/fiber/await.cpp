@@ -107,6 +107,10 @@ struct group_wait : waiter {
   struct place : queue_waiter {
     group_wait* group = nullptr;
     const fiber_handle* target = nullptr;
+
+    place() = default;
+    place(const place&) = delete;
+    place& operator=(const place&) = delete;
     ~place() {
       if (queue != nullptr) queue->remove(*this);
     }

@@ -41,6 +41,10 @@ cancelled::cancelled(const cancelled& other) noexcept : why_(other.why_) {
   detail::add_reference(*why_);
 }
 
+cancelled::cancelled(cancelled&& other) noexcept : why_(other.why_) {
+  detail::add_reference(*why_);
+}
+
 cancelled::~cancelled() {
   detail::drop_reference(why_);
 }

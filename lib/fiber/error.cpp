@@ -31,6 +31,7 @@ fiber_stopped::fiber_stopped(cancel_reason why)
 
 exception_group::exception_group(std::vector<std::exception_ptr> errors,
                                  std::size_t dropped)
+    // NOLINTNEXTLINE(bugprone-throw-keyword-missing): a member, not a lost exception
     : errors_(std::move(errors)), dropped_(dropped) {
   what_ = std::to_string(errors_.size() + dropped_) + " errors";
   const char* separator = ": ";

@@ -65,6 +65,7 @@ void reclaim_there(fiber_state& fiber) noexcept {
       };
     }
   };
+  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): no memory, no way on
   auto* const posted = new task(fiber);
   if (fiber.door->post(*posted)) return;
   delete posted;

@@ -170,6 +170,7 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
     how = ending(main);
   }
   forget_message_blocks();
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the program ends here, as the signal said
   if (signal != 0) std::exit(128 + signal);
   if (how.failed()) std::rethrow_exception(how.error());
   if (how.stopped() && has_result) throw fiber_stopped(how.reason());

@@ -89,7 +89,7 @@ void scope::run(detail::function_ref<void(scope&)> body, bool has_result) {
 }
 
 /// The body's error comes first, even if children failed while it was unwinding.
-void scope::body_failed(std::exception_ptr error) {
+void scope::body_failed(const std::exception_ptr& error) {
   const bool first = std::find(errors_.begin(), errors_.end(), error) == errors_.end();
   fail(error);
   if (first && errors_.size() > 1) {
@@ -101,7 +101,7 @@ void scope::finish(std::exception_ptr unwound, bool has_result) {
   detail::scheduler& s = *detail::this_scheduler;
   fiber_state& self = s.running();
   while (std::exception_ptr raised = detail::join_or_raised(s, *this)) {
-    body_failed(std::move(raised));
+    body_failed(raised);
   }
   closed_ = true;
   const bool cancelled_here = request != nullptr;

@@ -18,7 +18,6 @@ namespace motet::tcp {
 
 namespace {
 
-using motet::detail::scheduler;
 using motet::detail::scope_chain;
 using motet::detail::this_scheduler;
 
@@ -107,7 +106,7 @@ class service {
   }
 
   void serve_one(stream& peer) {
-    const leaver leave{*this};
+    const leaver leave(*this);
     try {
       handler_(peer);
     } catch (const cancelled&) {
@@ -141,6 +140,9 @@ class service {
   /// Counts a peer out, however it goes.
   struct leaver {
     service& from;
+    explicit leaver(service& s) noexcept : from(s) {}
+    leaver(const leaver&) = delete;
+    leaver& operator=(const leaver&) = delete;
     ~leaver() {
       --from.active_;
       if (auto* const w = from.change_.first; w != nullptr) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -99,10 +100,10 @@ void start_looking(lookup& job, remote_queue& door) {
 
 std::vector<endpoint> look_up(scheduler& s, std::string_view host, std::uint16_t port) {
   auto* const job = new lookup(host, port);
-  struct releaser {
-    lookup* job;
-    ~releaser() { job->release(); }
-  } const release{job};
+  struct release_job {
+    void operator()(lookup* j) const noexcept { j->release(); }
+  };
+  const std::unique_ptr<lookup, release_job> ours(job);
   job->run = &deliver_answer;
   lookup_wait how;
   how.what = "a name to be looked up";

@@ -27,8 +27,12 @@ class fiber_handle {
   fiber_handle(const fiber_handle& other) noexcept : fiber_handle(other.state_) {}
   fiber_handle(fiber_handle&& other) noexcept
       : state_(std::exchange(other.state_, nullptr)) {}
-  fiber_handle& operator=(fiber_handle other) noexcept {
-    std::swap(state_, other.state_);
+  fiber_handle& operator=(const fiber_handle& other) noexcept {
+    return *this = fiber_handle(other);
+  }
+  fiber_handle& operator=(fiber_handle&& other) noexcept {
+    fiber_handle taken(std::move(other));
+    std::swap(state_, taken.state_);
     return *this;
   }
   ~fiber_handle() {

@@ -13,14 +13,20 @@ namespace motet::detail {
 template <class Signature>
 class function_ref;
 
+/// Anything that can be called so, but a reference of the same kind.
+template <class F, class Self, class R, class... Args>
+concept borrowable = !std::is_same_v<std::remove_cvref_t<F>, Self> &&
+                     std::is_invocable_r_v<R, F&, Args...>;
+
 /// Refers to a callable that outlives it; two words wide.
 template <class R, class... Args>
 class function_ref<R(Args...)> {
  public:
   template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, function_ref> &&
-           std::is_invocable_r_v<R, F&, Args...>) function_ref(F&& f)
-  noexcept  // NOLINT(bugprone-forwarding-reference-overload)
+  requires borrowable<F, function_ref, R, Args...>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): copies are kept apart above
+  function_ref(F&& f)
+  noexcept
       : target_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
         invoke_([](void* target, Args... args) -> R {
           return (*static_cast<std::remove_reference_t<F>*>(target))(

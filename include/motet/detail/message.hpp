@@ -52,6 +52,7 @@ struct message_of final : message {
   T value;
 
   template <class U>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): a message is never copied
   explicit message_of(U&& from) : value(std::forward<U>(from)) {
     key = key_of<T>();
     destroy = [](message* m) noexcept {
