@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -173,6 +174,24 @@ TEST_SUITE("restart: fibers that have ended") {
       log.at(receive<std::string>());
     });
     CHECK(log == trace{"k3@160", "k4@300"});
+  }
+}
+
+TEST_SUITE("restart: fibers whose end is settled") {
+  TEST_CASE("R16: what a fiber owns is going already: a restart comes too late") {
+    trace log;
+    testing::run([&] {
+      auto slow_to_go = std::shared_ptr<void>(nullptr, [&](void*) {
+        sleep(10ms);
+        log.at("gone");
+      });
+      const auto f = spin([&log, mine = std::move(slow_to_go)] { log("ran"); });
+      testing::settle();
+      CHECK_FALSE(f.done());
+      CHECK_FALSE(f.restart());
+      f.await();
+    });
+    CHECK(log == trace{"ran", "gone@10"});
   }
 }
 

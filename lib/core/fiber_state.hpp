@@ -128,6 +128,7 @@ struct alignas(64) fiber_state {
   bool restartable = false;
   bool ending = false;  ///< The body is done; children are not.
   bool restart_pending = false;
+  bool settled = false;     ///< How it ends is decided: too late to run again first.
   bool stopped = false;     ///< Ended by request, with neither value nor error.
   bool deadlocked = false;  ///< The wait under way can never end: throw that.
   disposition asked = disposition::none;

@@ -155,9 +155,6 @@ class scheduler {
   void expect_wake() noexcept { ++expected_wakes_; }
   void wake_came() noexcept { --expected_wakes_; }
 
-  /// How many fibers there are beside the main one; how many switches there were.
-  [[nodiscard]] std::size_t fibers() const noexcept { return live_; }
-
  private:
   static constexpr int slice = 64;
   static constexpr int points_per_run = 128;

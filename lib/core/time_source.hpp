@@ -26,7 +26,7 @@ class time_source {
 
   /// A time that is not before the true one and exceeds it by at most 0.1 % of the time
   /// since `correct`: what deadlines are counted from, so that nothing fires early. Costs
-  /// reading the time-stamp counter (some 8 ns) where that can be relied on.
+  /// reading the time-stamp counter (some 10 ns) where that can be relied on.
   [[nodiscard]] time_point not_before_now() noexcept {
 #if defined(__x86_64__)
     if (ns_per_tick_ != 0) {

@@ -162,6 +162,7 @@ bool ended_plainly(const fiber_state& self, const body_end& end) noexcept {
     }
     settle_outcome(self, std::move(end));
   }
+  self.settled = true;
   destroy_belongings(self);
   announce(s, self);
   const sanitizer_state known_to_sanitizers = self.sanitizer;
@@ -257,6 +258,7 @@ void revive(scheduler& s, fiber_state& ended) {
   ended.ending = false;
   ended.asked = disposition::none;
   ended.requested = false;
+  ended.settled = false;
   drop_reference(std::exchange(ended.reason, nullptr));
   if (ended.extras) {
     ended.extras->suppressed.clear();

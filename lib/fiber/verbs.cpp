@@ -102,8 +102,8 @@ bool restart_ended(fiber_state& fiber) {
 /// Takes over the record.
 bool restart_fiber(fiber_state& fiber, request_record* why) {
   const bool ended = fiber.phase == fiber_phase::ended;
-  const bool refused =
-      fiber.asked > disposition::restart || !fiber.operations->repeatable;
+  const bool refused = fiber.asked > disposition::restart || fiber.settled ||
+                       !fiber.operations->repeatable;
   if (ended || refused) {
     drop_reference(why);
     return ended && restart_ended(fiber);
