@@ -4,6 +4,7 @@
 /// @file
 /// Handles that know the result type, and what a fiber can ask about itself.
 
+#include <motet/detail/function_ref.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber_ref.hpp>
 #include <motet/outcome.hpp>

@@ -6,6 +6,7 @@
 
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
+#include <motet/cancel_on.hpp>
 #include <motet/debug.hpp>
 #include <motet/endpoint.hpp>
 #include <motet/error.hpp>
@@ -15,6 +16,7 @@
 #include <motet/outcome.hpp>
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
+#include <motet/shield.hpp>
 #include <motet/spin.hpp>
 #include <motet/tcp.hpp>
 #include <motet/time.hpp>

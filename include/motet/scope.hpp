@@ -6,16 +6,15 @@
 
 #include <motet/cancel.hpp>
 #include <motet/detail/cancel_scope.hpp>
+#include <motet/detail/function_ref.hpp>
 #include <motet/error.hpp>
 #include <motet/spin.hpp>
 
 #include <cstdint>
 #include <optional>
-#include <stop_token>
 #include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace motet {
@@ -144,49 +143,6 @@ auto with_scope(scope_options options, F&& f) {
 template <class F>
 auto with_scope(F&& f) {
   return with_scope(scope_options{}, std::forward<F>(f));
-}
-
-namespace detail {
-
-/// Passes a token's request on to a scope, for as long as it lives.
-class token_link {
- public:
-  token_link(std::stop_token token, scope_ref target, call_site where)
-      : callback_(std::move(token), pass_on{std::move(target), where}) {}
-
- private:
-  struct pass_on {
-    scope_ref target;
-    call_site where;
-    void operator()() const noexcept;
-  };
-  std::stop_callback<pass_on> callback_;
-};
-
-}  // namespace detail
-
-/// Runs `f` as a scope that `token`, too, cancels; any thread may request that.
-/// @returns the result, or nothing if it was cancelled (`bool` if `f` returns void).
-/// Cancellation point if `f` has one.
-template <class F>
-auto cancel_on(std::stop_token token, F&& f, call_site where = call_site::here()) {
-  using R = std::invoke_result_t<F&>;
-  using held = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
-  std::optional<held> result;
-  with_scope([&](scope& s) {
-    const detail::token_link link(std::move(token), s.ref(), where);
-    if constexpr (std::is_void_v<R>) {
-      f();
-      result.emplace();
-    } else {
-      result.emplace(f());
-    }
-  });
-  if constexpr (std::is_void_v<R>) {
-    return result.has_value();
-  } else {
-    return result;
-  }
 }
 
 }  // namespace motet

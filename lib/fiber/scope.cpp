@@ -4,6 +4,7 @@
 #include "lib/fiber/remote.hpp"
 #include "lib/fiber/run_in.hpp"
 
+#include <motet/cancel_on.hpp>
 #include <motet/scope.hpp>
 
 #include <algorithm>

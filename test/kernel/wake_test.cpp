@@ -5,6 +5,7 @@
 #include "test/support/trouble.hpp"
 
 #include <motet/cancel.hpp>
+#include <motet/cancel_on.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
 #include <motet/mailbox.hpp>
