@@ -163,6 +163,22 @@ TEST_SUITE("nesting") {
     CHECK(log == trace{"inner@20", "outer@20"});
   }
 
+  TEST_CASE("N-08: a timeout in a destructor while an error unwinds the only fiber") {
+    trace log;
+    testing::run([&] {
+      try {
+        const cleanup last([&] {
+          move_on_after(10ms, [] { sleep(100ms); });
+          log.at("inner");
+        });
+        throw trouble();
+      } catch (const trouble&) {
+        log.at("outer");
+      }
+    });
+    CHECK(log == trace{"inner@10", "outer@10"});
+  }
+
   TEST_CASE("N-09: catch bodies are not masked, and a shield makes them work") {
     trace log;
     testing::run([&] {

@@ -9,8 +9,10 @@
 namespace motet::detail {
 
 unsigned uncaught_in(const fiber_state& fiber) noexcept {
-  return fiber.phase == fiber_phase::running ? live_exception_state()->uncaught
-                                             : fiber.exceptions.uncaught;
+  // Not the phase: a fiber that parked takes turns on its own stack, with its exceptions
+  // still those of the thread.
+  scheduler& s = *this_scheduler;
+  return &fiber == &s.running() ? s.uncaught() : fiber.exceptions.uncaught;
 }
 
 namespace {

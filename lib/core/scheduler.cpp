@@ -90,6 +90,9 @@ scheduler::~scheduler() {
 }
 
 void scheduler::leave(sanitizer_state own) noexcept {
+  // While turns are taken on this stack, nobody is to look at a fiber that is gone.
+  running_ = &main_;
+  *live_exceptions_ = main_.exceptions;
   fiber_state& next = take_next();
   next.phase = fiber_phase::running;
   spent_ = 0;
