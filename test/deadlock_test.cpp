@@ -54,6 +54,23 @@ TEST_SUITE("deadlocks and explanations") {
     CHECK_THROWS_AS(testing::run([] { suspend(); }), deadlock_error);
   }
 
+  TEST_CASE("R18: a scope that nothing can end is told so, and ends its fibers") {
+    trace log;
+    testing::run([&] {
+      CHECK_THROWS_AS(with_scope([&](scope& s) {
+                        s.spin([&] {
+                          const cleanup last([&] { log("ended"); });
+                          suspend();
+                        });
+                      }),
+                      deadlock_error);
+      checkpoint();
+      sleep(1ms);
+      log.at("alive");
+    });
+    CHECK(log == trace{"ended", "alive@1"});
+  }
+
   TEST_CASE("R18: two fibers that await each other are found out at once") {
     trace log;
     testing::run([&] {

@@ -108,6 +108,8 @@ class scope : private detail::cancel_scope {
   [[noreturn]] void throw_errors(detail::fiber_state& self);
   void body_failed(const std::exception_ptr& error);
   void keep(std::exception_ptr error);
+  static void hear_of_child(detail::cancel_scope& node,
+                            detail::fiber_state& child) noexcept;
   void hear_of_end(detail::fiber_state& child) noexcept;
   detail::cancel_scope* open_node();
   static scope* find(const fiber_ref& where, std::uint64_t id) noexcept;

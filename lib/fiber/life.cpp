@@ -275,25 +275,33 @@ void revive(scheduler& s, fiber_state& ended) {
   ended.phase = fiber_phase::fresh;
 }
 
-std::exception_ptr join_or_raised(scheduler& s, cancel_scope& node) {
+std::exception_ptr wait_for_children(scheduler& s, cancel_scope& node) {
   struct join_waiter : waiter {
     cancel_scope* node = nullptr;
   };
   fiber_state& self = *node.fiber;
+  break_cycles(s, self, node);
+  join_waiter how;
+  how.what = "the end of its children";
+  how.node = &node;
+  how.abort = [](waiter& w) noexcept {
+    static_cast<join_waiter&>(w).node->joining = false;
+    this_scheduler->unpark(*w.fiber);
+  };
+  node.joining = true;
+  s.park(how);
+  if (!how.aborted) return nullptr;
+  if (std::exchange(self.deadlocked, false)) {
+    return std::make_exception_ptr(deadlock_error(s.deadlock_report));
+  }
+  // What was pending before the wait stays so: leaving a scope is no point.
+  if (find_cancelled(self) != nullptr) return nullptr;
+  return self.has_edges() && lets_edges_in(self) ? take_edge(self) : nullptr;
+}
+
+std::exception_ptr join_or_raised(scheduler& s, cancel_scope& node) {
   while (node.living != 0) {
-    break_cycles(s, self, node);
-    join_waiter how;
-    how.what = "the end of its children";
-    how.node = &node;
-    how.abort = [](waiter& w) noexcept {
-      static_cast<join_waiter&>(w).node->joining = false;
-      this_scheduler->unpark(*w.fiber);
-    };
-    node.joining = true;
-    s.park(how);
-    // What was pending before the wait stays so: leaving a scope is no point.
-    const bool raised = how.aborted && find_cancelled(self) == nullptr;
-    if (raised && self.has_edges() && lets_edges_in(self)) return take_edge(self);
+    if (std::exception_ptr raised = wait_for_children(s, node)) return raised;
   }
   join(s, node);
   return nullptr;

@@ -37,6 +37,9 @@ void join(scheduler& s, cancel_scope& node);
 /// As above, but returns early for an exception that was raised into the fiber and that
 /// it lets in; null if there was none.
 [[nodiscard]] std::exception_ptr join_or_raised(scheduler& s, cancel_scope& node);
+/// Parks once, until the last fiber of the node has ended or the node's own hook unparks
+/// it. @returns an exception that was raised into the fiber meanwhile, which it lets in.
+[[nodiscard]] std::exception_ptr wait_for_children(scheduler& s, cancel_scope& node);
 
 /// One error bare, two or more as an exception_group; null if there is none.
 [[nodiscard]] std::exception_ptr aggregate(std::vector<std::exception_ptr> errors,

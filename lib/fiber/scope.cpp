@@ -18,9 +18,7 @@ using detail::fiber_state;
 scope::scope(scope_options options) : options_(options) {
   detail::scheduler& s = detail::here("with_scope");
   id_ = s.next_id();
-  child_ended = [](cancel_scope& node, fiber_state& child) noexcept {
-    static_cast<scope&>(node).hear_of_end(child);
-  };
+  child_ended = &hear_of_child;
   detail::open_scope(s, *this);
 }
 
@@ -54,6 +52,10 @@ void scope::keep(std::exception_ptr error) {
   } else {
     ++dropped_;
   }
+}
+
+void scope::hear_of_child(cancel_scope& node, fiber_state& child) noexcept {
+  static_cast<scope&>(node).hear_of_end(child);
 }
 
 void scope::hear_of_end(fiber_state& child) noexcept {
@@ -139,7 +141,7 @@ scope* scope::find(const fiber_ref& where, std::uint64_t id) noexcept {
   fiber_state* const fiber = where.get();
   for (cancel_scope* s = fiber->chain.innermost; s != nullptr && s->fiber == fiber;
        s = s->parent) {
-    if (s->child_ended == nullptr) continue;
+    if (s->child_ended != &hear_of_child) continue;  // a node of another kind
     auto* const candidate = static_cast<scope*>(s);
     if (candidate->id_ == id) return candidate;
   }
