@@ -4,6 +4,8 @@
 #include <motet/error.hpp>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 namespace motet::detail {
@@ -93,60 +95,58 @@ bool latch(cancel_scope& node, request_record* why) noexcept {
 
 namespace {
 
-/// A list of fibers to disturb, linked through themselves: a request allocates nothing.
-struct worklist {
+/// Of the fibers spun in the nodes of `fiber` that can see `top`, one of these, the first
+/// of the outermost; only those further in than `limit`, if that is not null.
+fiber_state* first_below(const fiber_state& fiber, const cancel_scope& top,
+                         const cancel_scope* limit) noexcept {
   fiber_state* first = nullptr;
-  fiber_state* last = nullptr;
-
-  void push(fiber_state& fiber) noexcept {
-    fiber.next_to_disturb = nullptr;
-    (last != nullptr ? last->next_to_disturb : first) = &fiber;
-    last = &fiber;
-  }
-
-  void reverse() noexcept {
-    fiber_state* reversed = nullptr;
-    for (fiber_state* f = first; f != nullptr;) {
-      fiber_state* const next = f->next_to_disturb;
-      f->next_to_disturb = reversed;
-      reversed = f;
-      f = next;
-    }
-    first = reversed;
-  }
-};
-
-/// Adds the fibers spun in the nodes of `fiber` from which `top`, one of them, can be
-/// seen; the youngest first.
-void push_children(worklist& list, fiber_state& fiber, cancel_scope& top) noexcept {
-  cancel_scope* start = fiber.chain.innermost;
-  for (cancel_scope* s = start; s != &top; s = s->parent) {
-    if (s->cut) start = s->parent;
-  }
-  for (cancel_scope* s = start;; s = s->parent) {
-    for (fiber_state* c = s->children.last; c != nullptr; c = c->previous_sibling) {
-      list.push(*c);
-    }
+  for (const cancel_scope* s = fiber.chain.innermost; s != limit; s = s->parent) {
+    if (s->children.first != nullptr) first = s->children.first;
     if (s == &top) break;
+    if (s->cut) first = nullptr;  // it hides `top` from all further in
   }
+  return first;
+}
+
+/// Where a walk below `fiber` begins that takes children before parents.
+fiber_state& deepest(fiber_state& fiber) noexcept {
+  fiber_state* at = &fiber;
+  while (!at->root.cut) {
+    fiber_state* const child = first_below(*at, at->root, nullptr);
+    if (child == nullptr) break;
+    at = child;
+  }
+  return *at;
+}
+
+/// The next in a walk below `top` that takes children before parents, the eldest first;
+/// null once only the fiber of `top` is left.
+fiber_state* next_below(fiber_state& at, const cancel_scope& top) noexcept {
+  if (at.next_sibling != nullptr) return &deepest(*at.next_sibling);
+  const cancel_scope& home = *at.root.parent;
+  fiber_state& parent = *home.fiber;
+  const bool arrived = &parent == top.fiber;
+  fiber_state* const inner = first_below(parent, arrived ? top : parent.root, &home);
+  if (inner != nullptr) return &deepest(*inner);
+  return arrived ? nullptr : &parent;
+}
+
+void tell(scheduler& s, fiber_state& fiber) noexcept {
+  fiber.attention = true;
+  if (fiber.phase != fiber_phase::ended) s.add_to_disturb(fiber);
 }
 
 }  // namespace
 
 void notify_below(cancel_scope& node) noexcept {
-  // Breadth first, the youngest child first; reversed, that is children before parents
-  // and the eldest first, without recursion.
-  worklist list;
-  list.push(*node.fiber);
-  push_children(list, *node.fiber, node);
-  for (fiber_state* f = node.fiber->next_to_disturb; f != nullptr;
-       f = f->next_to_disturb) {
-    if (f->root.cut) continue;
-    push_children(list, *f, f->root);
+  scheduler& s = *this_scheduler;
+  fiber_state* const first = first_below(*node.fiber, node, nullptr);
+  for (fiber_state* f = first != nullptr ? &deepest(*first) : nullptr; f != nullptr;
+       f = next_below(*f, node)) {
+    tell(s, *f);
   }
-  list.reverse();
-  for (fiber_state* f = list.first; f != nullptr; f = f->next_to_disturb)
-    disturb(*f);
+  tell(s, *node.fiber);
+  s.disturb_some();
 }
 
 void disturb(fiber_state& fiber) noexcept {
@@ -205,7 +205,8 @@ std::exception_ptr take_edge(fiber_state& self) {
 }
 
 bool anything_pending(const fiber_state& fiber) noexcept {
-  if (fiber.has_edges()) return true;
+  if (fiber.has_edges() || fiber.chain.no_suspend != 0) return true;
+  if (this_scheduler->on_point.reached != nullptr) return true;
   for (const cancel_scope* s = fiber.chain.innermost; s != nullptr; s = s->parent) {
     if (s->request != nullptr) return true;
   }
@@ -213,11 +214,18 @@ bool anything_pending(const fiber_state& fiber) noexcept {
 }
 
 void deliver(fiber_state& self) {
+  if (self.chain.no_suspend != 0) die_of_suspending(self);
+  const point_listener& on_point = this_scheduler->on_point;
+  if (on_point.reached != nullptr) on_point.reached(on_point.listener, self);
+  if (!self.chain.masked) throw_pending(self);
+  self.attention = anything_pending(self);
+}
+
+void throw_pending(fiber_state& self) {
   if (cancel_scope* const s = find_cancelled(self)) {
     fiber_state::throw_cancelled(*s->request);
   }
   if (self.has_edges() && lets_edges_in(self)) std::rethrow_exception(take_edge(self));
-  self.attention = anything_pending(self);
 }
 
 void deliver_after_abort(scheduler& s) {
@@ -225,7 +233,19 @@ void deliver_after_abort(scheduler& s) {
   if (std::exchange(self.deadlocked, false)) {
     throw deadlock_error(s.deadlock_report);
   }
-  return deliver(self);  // in place of this frame, which the unwinding then need not pass
+  return throw_pending(self);  // in place of this frame, which is not unwound then
+}
+
+void disturb_if_masked(fiber_state& self) noexcept {
+  if (self.chain.masked) disturb(self);
+}
+
+void die_of_suspending(const fiber_state& self) noexcept {
+  std::fprintf(stderr,
+               "motet: fiber \"%s\" came to a cancellation point inside of no_suspend: "
+               "what runs there must neither park nor be unwound\n",
+               name_of(self).c_str());
+  std::abort();
 }
 
 void leave_queue(waiter& w) noexcept {

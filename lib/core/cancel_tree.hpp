@@ -72,7 +72,11 @@ bool withdraw_edge(fiber_state& fiber, const fiber_state& child) noexcept;
 [[nodiscard]] bool anything_pending(const fiber_state& fiber) noexcept;
 
 /// Throws what there is to throw: `cancelled`, else the oldest edge. Else returns.
+void throw_pending(fiber_state& self);
+/// What a point does that finds the attention flag set: as above, unless masked.
 void deliver(fiber_state& self);
+/// Ends the process: the fiber is in a `no_suspend` block.
+[[noreturn]] void die_of_suspending(const fiber_state& self) noexcept;
 
 /// What every point does first.
 inline void check(fiber_state& self) {
@@ -102,9 +106,12 @@ inline void look_again() {
 /// Throws what cut the wait of the running fiber short.
 void deliver_after_abort(scheduler& s);
 
+/// For a wait that begins: a mask left it to the wait to look.
+void disturb_if_masked(fiber_state& self) noexcept;
+
 /// Parks in `how`; then throws if the wait was cut short.
 [[gnu::always_inline]] inline void park(scheduler& s, waiter& how) {
-  s.park(how);
+  s.park(how, &disturb_if_masked);
   if (how.aborted) [[unlikely]] {
     deliver_after_abort(*this_scheduler);
   }

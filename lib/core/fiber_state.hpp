@@ -131,6 +131,7 @@ struct alignas(64) fiber_state {
   bool settled = false;     ///< How it ends is decided: too late to run again first.
   bool stopped = false;     ///< Ended by request, with neither value nor error.
   bool deadlocked = false;  ///< The wait under way can never end: throw that.
+  bool to_disturb = false;  ///< In the scheduler's list of fibers to disturb.
   disposition asked = disposition::none;
   /// Whether a request was latched on the fiber itself; other threads may look.
   std::atomic<bool> requested{false};
@@ -138,6 +139,7 @@ struct alignas(64) fiber_state {
   cancel_scope root;
   fiber_state* previous_sibling = nullptr;
   fiber_state* next_sibling = nullptr;
+  fiber_state* previous_to_disturb = nullptr;
   fiber_state* next_to_disturb = nullptr;
 
   remote_queue* door = nullptr;  ///< Its scheduler's, which may have ended.

@@ -2,6 +2,7 @@
 #include "lib/core/scheduler.hpp"
 
 #include "backend/posix/calls.hpp"
+#include "lib/core/cancel_tree.hpp"
 
 #include <motet/error.hpp>
 
@@ -107,13 +108,15 @@ void scheduler::leave(sanitizer_state own) noexcept {
 fiber_state& scheduler::turn() noexcept {
   int quiet = 0;  // passes in a row that woke nobody
   do {
-    if (queue_.empty()) {
+    if (queue_.empty() && to_disturb_.first == nullptr) {
       wait();
     } else {
       poll(time_point::min());
     }
     run_remote();
     expire_until(time_.correct());
+    to_disturb_.left = slice;
+    disturb_some();
     if (queue_.empty() && stuck(++quiet)) hooks_.on_deadlock(*this);
   } while (queue_.empty());
   slice_left_ = slice;
@@ -148,7 +151,9 @@ void scheduler::settle() noexcept {
     poll(time_point::min());
     run_remote();
     expire_until(time_.correct());
-    if (queue_.size() < settling_) break;
+    to_disturb_.left = slice;
+    disturb_some();
+    if (queue_.size() < settling_ && to_disturb_.first == nullptr) break;
     yield();
   }
   --settling_;
@@ -171,12 +176,40 @@ void scheduler::expire_until(time_point now) noexcept {
     due->expired(*due);
 }
 
+void scheduler::add_to_disturb(fiber_state& fiber) noexcept {
+  if (fiber.to_disturb) return;
+  fiber.to_disturb = true;
+  fiber.previous_to_disturb = to_disturb_.last;
+  fiber.next_to_disturb = nullptr;
+  (to_disturb_.last != nullptr ? to_disturb_.last->next_to_disturb : to_disturb_.first) =
+      &fiber;
+  to_disturb_.last = &fiber;
+}
+
+void scheduler::forget_to_disturb(fiber_state& fiber) noexcept {
+  fiber.to_disturb = false;
+  fiber_state* const before = fiber.previous_to_disturb;
+  fiber_state* const after = fiber.next_to_disturb;
+  (before != nullptr ? before->next_to_disturb : to_disturb_.first) = after;
+  (after != nullptr ? after->previous_to_disturb : to_disturb_.last) = before;
+}
+
+void scheduler::disturb_some() noexcept {
+  while (to_disturb_.first != nullptr && to_disturb_.left > 0) {
+    --to_disturb_.left;
+    fiber_state& next = *to_disturb_.first;
+    forget_to_disturb(next);
+    disturb(next);
+  }
+}
+
 bool scheduler::stuck(int quiet) noexcept {
   // In a simulation, only fibers make anything happen: an operation that the last poll
   // did not bring back, after all that was asked of it, stays out.
   const bool kernel_is_still =
       kernel_->in_flight() == 0 || (kernel_->simulated() && quiet > 1);
-  return kernel_is_still && timers_.empty() && expected_wakes_ == 0 && door_->empty();
+  return kernel_is_still && timers_.empty() && expected_wakes_ == 0 && door_->empty() &&
+         to_disturb_.first == nullptr;
 }
 
 stack_pool& scheduler::pool_for(std::size_t size) {

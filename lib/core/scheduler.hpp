@@ -43,6 +43,12 @@ class scheduler;
 extern constinit thread_local scheduler* this_scheduler
     __attribute__((tls_model("initial-exec")));
 
+/// Hears of points; for tests that cancel at each of them.
+struct point_listener {
+  void (*reached)(void* listener, fiber_state& at) noexcept = nullptr;
+  void* listener = nullptr;
+};
+
 /// What the scheduler cannot know by itself. Set by lib/fiber.
 struct scheduler_hooks {
   /// SIGINT or SIGTERM arrived; `count` in all.
@@ -70,10 +76,16 @@ class scheduler {
 
   /// Parks the running fiber until it is unparked. The one place that parks.
   [[gnu::always_inline]] inline void park(waiter& how) noexcept {
-    fiber_state& self = *running_;
-    how.fiber = &self;
-    self.waiting = &how;
-    self.phase = fiber_phase::parked;
+    start_waiting(how);
+    continue_with(take_next());
+  }
+  /// The same, for a wait that `look` may find to be cut short from the start.
+  [[gnu::always_inline]] inline void park(waiter& how,
+                                          void (*look)(fiber_state&) noexcept) noexcept {
+    start_waiting(how);
+    if (how.fiber->attention) [[unlikely]] {
+      look(*how.fiber);
+    }
     continue_with(take_next());
   }
 
@@ -133,6 +145,17 @@ class scheduler {
   /// A stack that nothing runs on is free.
   void give_back(stack_span stack) noexcept;
 
+  /// Fibers to be told that they were asked to stop: a slice per turn, so that thousands
+  /// of them do not hold up everybody else.
+  void add_to_disturb(fiber_state& fiber) noexcept;
+  /// One that ends has nothing to be told any more.
+  void forget_to_disturb(fiber_state& fiber) noexcept;
+  /// Tells those whose turn it is.
+  void disturb_some() noexcept;
+
+  /// Hears of every point that is reached, before it looks. Attention stays on meanwhile.
+  point_listener on_point;
+
   /// A second signal came: nobody gets any more grace.
   bool graces_over = false;
   /// Who waited for what when nothing could wake anybody.
@@ -158,6 +181,13 @@ class scheduler {
  private:
   static constexpr int slice = 64;
   static constexpr int points_per_run = 128;
+
+  [[gnu::always_inline]] inline void start_waiting(waiter& how) noexcept {
+    fiber_state& self = *running_;
+    how.fiber = &self;
+    self.waiting = &how;
+    self.phase = fiber_phase::parked;
+  }
 
   [[nodiscard, gnu::always_inline]] inline fiber_state& take_next() noexcept {
     if (--slice_left_ > 0 && !queue_.empty()) [[likely]] {
@@ -207,6 +237,11 @@ class scheduler {
   remote_queue* door_;
   fiber_state& main_;
   scheduler_hooks hooks_;
+  struct {
+    fiber_state* first = nullptr;
+    fiber_state* last = nullptr;
+    int left = slice;  ///< How many more may be told in this turn.
+  } to_disturb_;
   std::size_t live_ = 0;
   std::size_t settling_ = 0;
   std::size_t expected_wakes_ = 0;

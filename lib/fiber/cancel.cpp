@@ -15,20 +15,27 @@ scope_chain& current_chain() {
   return here("shield").running().chain;
 }
 
-opened_shield::opened_shield(shield_guard& shield, const scope_chain& at)
-    : chain_(current_chain()), closed_(chain_.wall) {
-  if (&chain_ != &shield.chain_) {
+reopened::reopened(entry_guard& block) : chain_(current_chain()), closed_(chain_) {
+  if (&chain_ != &block.chain_) {
     throw structure_error("restore belongs to a shield of another fiber");
   }
-  const bool directly = chain_.innermost == at.innermost && chain_.wall == at.wall &&
-                        chain_.shields == at.shields;
-  if (directly) chain_.wall = shield.outer_;
+  if (chain_.guard == &block && chain_.innermost == block.inside_) {
+    chain_.wall = block.wall_;
+    chain_.masked = block.masked_;
+    chain_.guard = block.outer_;
+  }
   try {
     check(this_scheduler->running());
   } catch (...) {
-    chain_.wall = closed_;
+    close();
     throw;
   }
+}
+
+void reopened::close() noexcept {
+  chain_.wall = closed_.wall;
+  chain_.masked = closed_.masked;
+  chain_.guard = closed_.guard;
 }
 
 }  // namespace detail
@@ -106,6 +113,19 @@ MOTET_JUMPS_BACK void yield() {
   check(detail::here("yield").running());
   detail::this_scheduler->yield();
   detail::look_again();
+}
+
+void allow_cancel() {
+  detail::entry_guard* const block = detail::current_chain().guard;
+  if (block == nullptr) return checkpoint();
+  const detail::reopened open(*block);
+}
+
+masking_state this_fiber::masking() noexcept {
+  if (detail::this_scheduler == nullptr) return masking_state::open;
+  const detail::fiber_state& self = detail::this_scheduler->running();
+  if (!lets_edges_in(self)) return masking_state::shielded;
+  return self.chain.masked ? masking_state::masked : masking_state::open;
 }
 
 void suspend() {

@@ -107,6 +107,7 @@ void announce(scheduler& s, fiber_state& self) {
   fiber_state& parent = *home.fiber;
   const bool observed = is_observed(self);
   self.phase = fiber_phase::ended;
+  if (self.to_disturb) s.forget_to_disturb(self);
   while (!self.end_waiters.empty())
     s.wake_first(self.end_waiters);
   while (!self.box.senders.empty())

@@ -126,6 +126,7 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
   clear_mailbox(main.box);
   forget_others(main);
   main.phase = fiber_phase::ended;
+  if (main.to_disturb) s.forget_to_disturb(main);
   if (!main.stopped || main.reason->why.kind != cancel_kind::signal) return 0;
   return signal_number(main.reason->why.message);
 }

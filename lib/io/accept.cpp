@@ -219,7 +219,7 @@ void listener::serve(const accept_options& options,
       }
     });
   }
-  motet::detail::deliver(self);
+  motet::detail::throw_pending(self);
   throw structure_error("accept_loop ended without being stopped");
 }
 

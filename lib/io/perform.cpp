@@ -33,7 +33,7 @@ MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
   how.op.waiter = &self;
   slot = &how;
   s.kernel().submit(how.op);
-  s.park(how);
+  s.park(how, &disturb_if_masked);
   if (how.closed) throw closed_error(std::string("closed while waiting for ") + what);
   slot = nullptr;
   if (how.op.result == -ECANCELED && how.aborted) [[unlikely]] {

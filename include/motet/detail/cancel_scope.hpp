@@ -18,13 +18,19 @@ struct fiber_state;
 struct request_record;  // lib/core/request.hpp: who asked, why, where, when
 struct cancel_scope;
 
+class entry_guard;  // motet/shield.hpp
+
 /// What a fiber sees of the nodes it is in.
 struct scope_chain {
   cancel_scope* innermost = nullptr;
   /// A shield's mark: this node and those around it are out of sight. Null: none is.
   cancel_scope* wall = nullptr;
-  /// How many shields the fiber is in: tells a restore whether it is directly in its own.
-  unsigned shields = 0;
+  /// The innermost shield or mask the fiber is in.
+  entry_guard* guard = nullptr;
+  /// Only waits that really have to park are cut short.
+  bool masked = false;
+  /// How many `no_suspend` blocks the fiber is in.
+  std::uint8_t no_suspend = 0;
 };
 
 /// An entry of the scheduler's timer heap. `order` breaks ties: first come, first served,
