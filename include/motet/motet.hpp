@@ -12,7 +12,9 @@
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
+#include <motet/finally.hpp>
 #include <motet/mailbox.hpp>
+#include <motet/no_suspend.hpp>
 #include <motet/outcome.hpp>
 #include <motet/run.hpp>
 #include <motet/scope.hpp>

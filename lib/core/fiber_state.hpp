@@ -84,12 +84,19 @@ struct grace_timer : timer {
   request_record* why = nullptr;
 };
 
+/// What a finalizer threw, and the scope whose boundary it is to be thrown at.
+struct finalizer_error {
+  const cancel_scope* boundary = nullptr;
+  std::exception_ptr error;
+};
+
 /// What few fibers have.
 struct fiber_extras {
   std::string name;
   std::vector<edge> edges;
   std::vector<std::exception_ptr> suppressed;  ///< Errors that gave way to another.
   std::vector<known_error> known;              ///< The last few.
+  std::vector<finalizer_error> finalizer_errors;
   std::vector<fiber_handle> monitors;
   std::exception_ptr cancel_error;  ///< What `cancel` asked it to end with.
   fiber_handle error_source;        ///< Where the error it ended by arose.

@@ -2,6 +2,7 @@
 #include "lib/fiber/life.hpp"
 
 #include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/finalize.hpp"
 #include "lib/fiber/verbs.hpp"
 #include "lib/fiber/wait_cycle.hpp"
 
@@ -58,6 +59,8 @@ bool run_again(fiber_state& self, body_end& end) {
   if (self.asked > disposition::restart) return false;
   if (find_cancelled_outside(self, self.root) != nullptr) return false;
   if (end.error) self.more().suppressed.push_back(std::exchange(end.error, nullptr));
+  for (std::exception_ptr& error : take_finalizer_errors(self, self.root))
+    self.more().suppressed.push_back(std::move(error));
   if (self.has_edges()) {
     for (edge& e : take_edges(self))
       self.extras->suppressed.push_back(e.error);
@@ -302,6 +305,7 @@ std::exception_ptr wait_for_children(scheduler& s, cancel_scope& node) {
 
 std::exception_ptr join_or_raised(scheduler& s, cancel_scope& node) {
   while (node.living != 0) {
+    if (node.fiber->chain.no_suspend != 0) die_of_suspending(*node.fiber);
     if (std::exception_ptr raised = wait_for_children(s, node)) return raised;
   }
   join(s, node);
@@ -310,6 +314,7 @@ std::exception_ptr join_or_raised(scheduler& s, cancel_scope& node) {
 
 void join(scheduler& s, cancel_scope& node) {
   while (node.living != 0) {
+    if (node.fiber->chain.no_suspend != 0) die_of_suspending(*node.fiber);
     break_cycles(s, *node.fiber, node);
     waiter how;
     how.what = "the end of its children";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/finalize.hpp"
 #include "lib/fiber/life.hpp"
 
 #include <motet/error.hpp>
@@ -20,11 +21,20 @@ std::vector<edge> take_edges(fiber_state& self) {
 
 namespace {
 
+/// Keeps errors for the cause only.
+void give_way(fiber_state& self, const std::vector<std::exception_ptr>& errors) {
+  if (errors.empty()) return;
+  auto& suppressed = self.more().suppressed;
+  suppressed.insert(suppressed.end(), errors.begin(), errors.end());
+}
+
 /// The fiber in which the error the body ended by arose: often another one.
 void find_source(fiber_state& self) {
   if (!self.extras) return;
   for (const known_error& known : self.extras->known) {
-    if (known.error == self.error) self.extras->error_source = known.source;
+    if (known.error != self.error) continue;
+    self.extras->error_source = known.source;
+    give_way(self, known.suppressed);
   }
 }
 
@@ -55,9 +65,11 @@ void settle_unwound(fiber_state& self) {
       "a `cancelled` left fiber \"" + name_of(self) + "\", which nobody asked to stop"));
 }
 
-/// Errors of children that nobody took make the fiber fail.
+/// Errors of children and finalizers that nobody took make the fiber fail.
 void add_leftover_errors(fiber_state& self) {
   std::vector<std::exception_ptr> errors;
+  std::vector<std::exception_ptr> finalizers = take_finalizer_errors(self, self.root);
+  if (self.error) give_way(self, std::exchange(finalizers, {}));
   for (edge& e : take_edges(self)) {
     if (e.child.get() == nullptr) {
       self.more().suppressed.push_back(std::move(e.error));
@@ -70,6 +82,7 @@ void add_leftover_errors(fiber_state& self) {
       }
     }
   }
+  errors.insert(errors.end(), finalizers.begin(), finalizers.end());
   if (errors.empty()) return;
   if (self.error) errors.insert(errors.begin(), self.error);
   self.error = aggregate(std::move(errors));

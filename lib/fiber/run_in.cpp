@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lib/fiber/run_in.hpp"
 
+#include "lib/fiber/finalize.hpp"
+
 namespace motet::detail {
 
 bool run_in(cancel_scope& node, function_ref<void()> body,
@@ -12,15 +14,20 @@ bool run_in(cancel_scope& node, function_ref<void()> body,
     const bool ended = ends_here(self, node);
     leave(node, nullptr);
     close_scope(self, node);
+    if (has_finalizer_errors(self)) throw_finalizer_errors(self, node);
     if (!ended) throw;
     return false;
   } catch (...) {
     leave(node, std::current_exception());
     close_scope(self, node);
+    if (has_finalizer_errors(self)) {
+      add_cause(self, std::current_exception(), take_finalizer_errors(self, node));
+    }
     throw;
   }
   leave(node, nullptr);
   close_scope(self, node);
+  if (has_finalizer_errors(self)) throw_finalizer_errors(self, node);
   return true;
 }
 

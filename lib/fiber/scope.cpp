@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/finalize.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/remote.hpp"
 #include "lib/fiber/run_in.hpp"
@@ -87,6 +88,11 @@ void scope::run(detail::function_ref<void(scope&)> body, bool has_result) {
     unwound = std::current_exception();
   } catch (...) {
     body_failed(std::current_exception());
+    detail::fiber_state& self = detail::this_scheduler->running();
+    if (detail::has_finalizer_errors(self)) {
+      detail::add_cause(self, std::current_exception(),
+                        detail::take_finalizer_errors(self, *this));
+    }
   }
   finish(std::move(unwound), has_result);
 }
@@ -106,6 +112,8 @@ void scope::finish(std::exception_ptr unwound, bool has_result) {
   while (std::exception_ptr raised = detail::join_or_raised(s, *this)) {
     body_failed(raised);
   }
+  for (std::exception_ptr& error : detail::take_finalizer_errors(self, *this))
+    keep(std::move(error));
   closed_ = true;
   const bool cancelled_here = request != nullptr;
   cancel_scope* const outside = detail::find_cancelled_outside(self, *this);

@@ -147,6 +147,7 @@ void expire_graces(fiber_state& fiber) noexcept {
 
 void join_fiber(scheduler& s, fiber_state& fiber) noexcept {
   while (fiber.phase != fiber_phase::ended) {
+    if (s.running().chain.no_suspend != 0) die_of_suspending(s.running());
     queue_waiter how;
     how.what = "the end of a fiber (shielded)";
     fiber.end_waiters.push(how);
