@@ -17,7 +17,8 @@ using test::trace;
 /// What others may have to wait for: a few slices of the run queue.
 constexpr int bound = 256;
 
-/// A fiber that always wants its turn, and how many others had one between two of its own.
+/// A fiber that always wants its turn, and how many others had theirs between two of its
+/// own.
 struct witness {
   int others = 0;
   int longest = 0;
