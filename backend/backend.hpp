@@ -58,6 +58,9 @@ class backend {
   /// How many operations are out: submitted, and not yet returned by `poll`.
   [[nodiscard]] virtual std::size_t in_flight() const noexcept = 0;
 
+  /// How many simulated descriptors are open; 0 where the kernel has them.
+  [[nodiscard]] virtual std::size_t open_descriptors() const noexcept { return 0; }
+
   [[nodiscard]] virtual const char* name() const noexcept = 0;
 };
 

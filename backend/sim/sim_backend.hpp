@@ -35,8 +35,7 @@ class sim_backend final : public backend {
   [[nodiscard]] std::size_t in_flight() const noexcept override { return in_flight_; }
   [[nodiscard]] const char* name() const noexcept override { return "sim"; }
 
-  /// How many simulated sockets have not been closed.
-  [[nodiscard]] std::size_t open_descriptors() const noexcept {
+  [[nodiscard]] std::size_t open_descriptors() const noexcept override {
     return network_.open_descriptors();
   }
 

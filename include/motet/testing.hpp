@@ -10,8 +10,10 @@
 /// deadline, the main fiber gets a deadlock_error that says who waits for what.
 
 #include <motet/run.hpp>
+#include <motet/sequencer.hpp>
 #include <motet/time.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -46,5 +48,12 @@ void settle();
 [[nodiscard]] std::size_t armed_timers() noexcept;
 /// How many operations the backend holds. Never parks.
 [[nodiscard]] std::size_t operations_in_flight() noexcept;
+/// How many simulated sockets have not been closed. Never parks.
+[[nodiscard]] std::size_t open_descriptors() noexcept;
+/// How many messages lie in mailboxes or are on their way. Never parks.
+[[nodiscard]] std::size_t live_messages() noexcept;
+/// How many fibers have a stack: one that has ended keeps it while there are handles to
+/// it. Never parks.
+[[nodiscard]] std::size_t stacks_in_use() noexcept;
 
 }  // namespace motet::testing

@@ -65,6 +65,8 @@ class stack_pool {
   /// Whether `trim` would do anything.
   [[nodiscard]] bool has_spare() const noexcept { return free_.size() > kept; }
 
+  /// How many stacks are out.
+  [[nodiscard]] std::size_t taken() const noexcept { return owned_ - free_.size(); }
   /// How much of a stack can be used.
   [[nodiscard]] std::size_t usable_size() const noexcept { return usable_; }
 

@@ -261,6 +261,13 @@ void scheduler::give_back(stack_span stack) noexcept {
   give_back_to_reserve(stack);
 }
 
+std::size_t scheduler::stacks_in_use() const noexcept {
+  std::size_t count = stacks_.taken() - (corpse_.stack ? 1 : 0);
+  for (const auto& pool : odd_stacks_)
+    count += pool->taken();
+  return count;
+}
+
 /// A second after the thread was last busy, pooled stacks start to lose their memory:
 /// soon enough for a quiet server, too late to hurt one between two bursts.
 void scheduler::trim_when_idle() noexcept {

@@ -155,6 +155,8 @@ class scheduler {
 
   /// Hears of every point that is reached, before it looks. Attention stays on meanwhile.
   point_listener on_point;
+  /// How many stacks are not free, though their fiber may have ended.
+  [[nodiscard]] std::size_t stacks_in_use() const noexcept;
 
   /// A second signal came: nobody gets any more grace.
   bool graces_over = false;

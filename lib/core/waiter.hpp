@@ -4,6 +4,8 @@
 /// @file
 /// What a parked fiber waits for, and how to make it stop waiting.
 
+#include <motet/detail/wait_queue.hpp>
+
 namespace motet::detail {
 
 struct fiber_state;
@@ -23,31 +25,23 @@ struct waiter {
 struct queue_waiter : waiter {
   queue_waiter* previous = nullptr;
   queue_waiter* next = nullptr;
-  struct wait_queue* queue = nullptr;  ///< Null once it was taken out.
+  wait_queue* queue = nullptr;  ///< Null once it was taken out.
   /// What is done when its turn has come. Null: the fiber is unparked.
   void (*taken)(queue_waiter&) noexcept = nullptr;
 };
 
-/// A FIFO of waiters. A cancelled one leaves from wherever it stands.
-struct wait_queue {
-  queue_waiter* first = nullptr;
-  queue_waiter* last = nullptr;
+inline void wait_queue::push(queue_waiter& w) noexcept {
+  w.queue = this;
+  w.previous = last;
+  w.next = nullptr;
+  (last != nullptr ? last->next : first) = &w;
+  last = &w;
+}
 
-  [[nodiscard]] bool empty() const noexcept { return first == nullptr; }
-
-  void push(queue_waiter& w) noexcept {
-    w.queue = this;
-    w.previous = last;
-    w.next = nullptr;
-    (last != nullptr ? last->next : first) = &w;
-    last = &w;
-  }
-
-  void remove(queue_waiter& w) noexcept {
-    (w.previous != nullptr ? w.previous->next : first) = w.next;
-    (w.next != nullptr ? w.next->previous : last) = w.previous;
-    w.queue = nullptr;
-  }
-};
+inline void wait_queue::remove(queue_waiter& w) noexcept {
+  (w.previous != nullptr ? w.previous->next : first) = w.next;
+  (w.next != nullptr ? w.next->previous : last) = w.previous;
+  w.queue = nullptr;
+}
 
 }  // namespace motet::detail

@@ -30,6 +30,7 @@ struct message_blocks {
   };
   std::array<free_block*, sizes> first;
   std::array<unsigned, sizes> count;
+  std::ptrdiff_t in_use;  // what another thread frees, counts there
 
   static std::size_t index(std::size_t size) noexcept { return (size - 1) / step; }
 };
@@ -40,16 +41,22 @@ constinit thread_local message_blocks blocks{};
 
 void* allocate_message(std::size_t size) {
   const std::size_t i = message_blocks::index(size);
-  if (i >= message_blocks::sizes) return ::operator new(size);
-  if (auto* const block = blocks.first[i]; block != nullptr) {
+  void* room = nullptr;
+  if (i >= message_blocks::sizes) {
+    room = ::operator new(size);
+  } else if (auto* const block = blocks.first[i]; block != nullptr) {
     blocks.first[i] = block->next;
     --blocks.count[i];
-    return block;
+    room = block;
+  } else {
+    room = ::operator new((i + 1) * message_blocks::step);
   }
-  return ::operator new((i + 1) * message_blocks::step);
+  ++blocks.in_use;
+  return room;
 }
 
 void free_message(void* room, std::size_t size) noexcept {
+  --blocks.in_use;
   const std::size_t i = message_blocks::index(size);
   if (i >= message_blocks::sizes || blocks.count[i] == message_blocks::most ||
       this_scheduler == nullptr) {
@@ -58,6 +65,10 @@ void free_message(void* room, std::size_t size) noexcept {
   }
   blocks.first[i] = ::new (room) message_blocks::free_block{blocks.first[i]};
   ++blocks.count[i];
+}
+
+std::size_t count_messages() noexcept {
+  return blocks.in_use > 0 ? static_cast<std::size_t>(blocks.in_use) : 0;
 }
 
 void forget_message_blocks() noexcept {

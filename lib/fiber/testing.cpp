@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/scheduler.hpp"
 
+#include <motet/detail/message.hpp>
 #include <motet/error.hpp>
 #include <motet/testing.hpp>
 
@@ -25,6 +26,20 @@ std::size_t armed_timers() noexcept {
 std::size_t operations_in_flight() noexcept {
   return detail::this_scheduler == nullptr ? 0
                                            : detail::this_scheduler->kernel().in_flight();
+}
+
+std::size_t open_descriptors() noexcept {
+  return detail::this_scheduler == nullptr
+             ? 0
+             : detail::this_scheduler->kernel().open_descriptors();
+}
+
+std::size_t live_messages() noexcept {
+  return detail::count_messages();
+}
+
+std::size_t stacks_in_use() noexcept {
+  return detail::this_scheduler == nullptr ? 0 : detail::this_scheduler->stacks_in_use();
 }
 
 }  // namespace motet::testing

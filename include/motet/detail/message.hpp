@@ -42,6 +42,8 @@ using message_ptr = std::unique_ptr<message, message_deleter>;
 /// Room for a message; kept by the thread for the next one when given back.
 void* allocate_message(std::size_t size);
 void free_message(void* room, std::size_t size) noexcept;
+/// How many messages this thread has made and not yet destroyed.
+[[nodiscard]] std::size_t count_messages() noexcept;
 /// Gives back the room that this thread keeps for messages to come.
 void forget_message_blocks() noexcept;
 
