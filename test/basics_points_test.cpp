@@ -20,6 +20,8 @@ using test::trouble;
 
 /// What the calls in the tables work on.
 struct things {
+  promise<int> kept;
+  promise<> open;
   fiber<int> dead = spin([] { return 1; });
   fiber<> parked = spin([] { suspend(); });
   fiber<> doomed = spin([] { suspend(); });
@@ -28,6 +30,7 @@ struct things {
   things() {
     testing::settle();
     this_fiber::self() << 7;
+    kept.set(7);
   }
 };
 
@@ -57,6 +60,10 @@ const std::vector<call>& points() {
       {"wait", [](things& t) { (void)t.dead.wait(); }},
       {"interrupt of a dead fiber", [](things& t) { t.dead.interrupt(); }},
       {"interrupt", [](things& t) { t.doomed.interrupt(); }},
+      {"interrupt_all", [](things& t) { interrupt_all(t.doomed, t.dead); }},
+      {"interrupt_all of none", [](things&) { interrupt_all(std::vector<fiber<>>{}); }},
+      {"promise::get", [](things& t) { t.open.get(); }},
+      {"promise::get of one that is set", [](things& t) { (void)t.kept.get(); }},
       {"await_all", [](things& t) { await_all(t.dead, t.dead); }},
       {"await_all of none", [](things&) { await_all(std::vector<fiber<int>>{}); }},
       {"throw_to", [](things& t) { t.parked.throw_to(trouble()); }},
@@ -87,6 +94,13 @@ const std::vector<call>& non_points() {
       {"receive_all_pending", [](things&) { (void)receive_all_pending<std::string>(); }},
       {"monitor", [](things& t) { t.parked.monitor(); }},
       {"unmonitor", [](things& t) { t.parked.unmonitor(); }},
+      {"unmonitor and flush", [](things& t) { t.dead.unmonitor({.flush = true}); }},
+      {"link", [](things& t) { CHECK(link(t.doomed)); }},
+      {"promise::set",
+       [](things& t) {
+         CHECK(t.open.set());
+         CHECK_FALSE(t.kept.set_exception(trouble()));
+       }},
       {"state", [](things& t) { (void)t.parked.state(); }},
       {"name", [](things& t) { (void)t.parked.name(); }},
       {"children", [](things&) { (void)this_fiber::self().children(); }},

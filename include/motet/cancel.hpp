@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace motet {
 
@@ -85,6 +86,12 @@ void yield();
 namespace this_fiber {
 /// Whether a point here would throw now. Never parks.
 [[nodiscard]] bool cancel_pending() noexcept;
+
+/// Stops the running fiber, and throws `cancelled` at once instead of at its next point.
+/// @throws structure_error in a shield and during unwinding, where that would not get
+/// out; then nothing was asked. Cancellation point.
+[[noreturn]] void exit_now(std::string_view why = {},
+                           call_site where = call_site::here());
 }  // namespace this_fiber
 
 }  // namespace motet

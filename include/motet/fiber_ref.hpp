@@ -40,6 +40,11 @@ concept throwable = std::is_object_v<std::remove_cvref_t<E>> &&
                     !std::convertible_to<E, std::string_view> &&
                     !std::same_as<std::remove_cvref_t<E>, std::exception_ptr>;
 
+/// How to stop monitoring.
+struct unmonitor_options {
+  bool flush = false;  ///< Takes a notice that was sent already out of the mailbox, too.
+};
+
 /// A small, copyable view of a fiber. The fiber belongs to the one that spun it: dropping
 /// a handle does nothing. A default-constructed one is null, and every verb on it is
 /// false.
@@ -93,8 +98,9 @@ class fiber_ref {
 
   /// Sends the running fiber an `ended` message when this one has ended. Never parks.
   bool monitor() const;
-  /// Takes that back; a notice sent already stays in the mailbox. Never parks.
-  bool unmonitor() const;
+  /// Takes that back. A notice sent already stays in the mailbox, unless it is to be
+  /// flushed: `f.unmonitor({.flush = true})`. Never parks.
+  bool unmonitor(unmonitor_options options = {}) const;
 
   /// Puts a message into its mailbox, whatever the cap. Never parks.
   template <class T>

@@ -13,9 +13,12 @@
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
 #include <motet/finally.hpp>
+#include <motet/interrupt_all.hpp>
+#include <motet/link.hpp>
 #include <motet/mailbox.hpp>
 #include <motet/no_suspend.hpp>
 #include <motet/outcome.hpp>
+#include <motet/promise.hpp>
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/shield.hpp>

@@ -90,6 +90,12 @@ struct finalizer_error {
   std::exception_ptr error;
 };
 
+/// Who is to fail if the fiber does.
+struct link_to {
+  fiber_handle linker;
+  call_site where;
+};
+
 /// What few fibers have.
 struct fiber_extras {
   std::string name;
@@ -98,6 +104,7 @@ struct fiber_extras {
   std::vector<known_error> known;              ///< The last few.
   std::vector<finalizer_error> finalizer_errors;
   std::vector<fiber_handle> monitors;
+  std::vector<link_to> links;
   std::exception_ptr cancel_error;  ///< What `cancel` asked it to end with.
   fiber_handle error_source;        ///< Where the error it ended by arose.
   std::unique_ptr<grace_timer> grace;

@@ -7,6 +7,7 @@
 
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
+#include <motet/interrupt_all.hpp>
 
 #include <optional>
 #include <utility>
@@ -119,12 +120,17 @@ struct group_wait : waiter {
   std::vector<place> places;
   std::size_t left = 0;                  ///< How many have not ended.
   const fiber_handle* failed = nullptr;  ///< The first of them that did.
+  bool until_failure = false;
   bool parked = false;
+
+  [[nodiscard]] bool is_over() const noexcept {
+    return left == 0 || (until_failure && failed != nullptr);
+  }
 
   void hear_of_end(const fiber_handle& ended) noexcept {
     --left;
     if (failed == nullptr && ended.get()->error) failed = &ended;
-    if (parked && (left == 0 || failed != nullptr)) {
+    if (parked && is_over()) {
       parked = false;
       this_scheduler->unpark(*fiber);
     }
@@ -154,9 +160,9 @@ struct group_wait : waiter {
     }
   }
 
-  /// Until all have ended, or one has failed.
+  /// Until all have ended, or one has failed and that is enough.
   void wait(scheduler& s) {
-    if (left == 0 || failed != nullptr) return;
+    if (is_over()) return;
     parked = true;
     park(s, *this);
   }
@@ -164,12 +170,14 @@ struct group_wait : waiter {
 
 }  // namespace
 
-MOTET_JUMPS_BACK void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
-  scheduler& s = here("await_all");
+namespace {
+
+/// Waits for the end of all; their errors are the waiting fiber's business then.
+void wait_for_group(scheduler& s, group_wait& group, const fiber_ref* const* fibers,
+                    std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     withdraw_edge(s.running(), target_of(fibers[i]->state_handle()));
   }
-  group_wait group;
   group.what = "the end of several fibers";
   group.fiber = &enter_point(s);
   group.abort = [](waiter& w) noexcept {
@@ -178,6 +186,28 @@ MOTET_JUMPS_BACK void await_all_ended(const fiber_ref* const* fibers, std::size_
   };
   group.watch(fibers, count);
   group.wait(s);
+}
+
+}  // namespace
+
+void interrupt_each(const fiber_ref* const* fibers, std::size_t count,
+                    std::string_view why, call_site where) {
+  scheduler& s = here("interrupt_all");
+  for (std::size_t i = 0; i < count; ++i) {
+    if (&target_of(fibers[i]->state_handle()) == &s.running())
+      throw deadlock_error("a fiber cannot interrupt itself: stop it");
+  }
+  for (std::size_t i = 0; i < count; ++i)
+    fibers[i]->stop(why, where);
+  group_wait group;
+  wait_for_group(s, group, fibers, count);
+}
+
+MOTET_JUMPS_BACK void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
+  scheduler& s = here("await_all");
+  group_wait group;
+  group.until_failure = true;
+  wait_for_group(s, group, fibers, count);
   if (group.failed == nullptr) return;
   for (std::size_t i = 0; i < count; ++i)
     fibers[i]->stop("another one of them failed");

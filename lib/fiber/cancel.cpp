@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/signals.hpp"
+#include "lib/fiber/verbs.hpp"
 
 #include <motet/cancel.hpp>
 #include <motet/error.hpp>
@@ -140,5 +141,23 @@ void suspend() {
     detail::park(s, how);
   }
 }
+
+namespace this_fiber {
+
+void exit_now(std::string_view why, call_site where) {
+  detail::fiber_state& self = detail::here("exit_now").running();
+  // What keeps exceptions raised from outside out keeps this one in.
+  if (self.ending || !lets_edges_in(self)) {
+    throw structure_error(
+        "exit_now in a shield or during unwinding, which would hold it back: "
+        "stop the fiber instead");
+  }
+  detail::request_record* const request =
+      detail::make_request(cancel_kind::stop, why, where);
+  ask(self, detail::disposition::stop, request);
+  detail::fiber_state::throw_cancelled(*find_cancelled(self)->request);
+}
+
+}  // namespace this_fiber
 
 }  // namespace motet

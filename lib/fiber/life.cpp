@@ -98,10 +98,14 @@ void notify_monitors(fiber_state& self) {
 bool is_observed(const fiber_state& self) noexcept {
   if (!self.end_waiters.empty()) return true;
   if (!self.extras) return false;
+  const auto lives = [](const fiber_handle& f) {
+    return f.get()->phase != fiber_phase::ended;
+  };
   const auto& monitors = self.extras->monitors;
-  return std::any_of(monitors.begin(), monitors.end(), [](const fiber_handle& monitor) {
-    return monitor.get()->phase != fiber_phase::ended;
-  });
+  const auto& links = self.extras->links;
+  return std::any_of(monitors.begin(), monitors.end(), lives) ||
+         std::any_of(links.begin(), links.end(),
+                     [&](const link_to& l) { return lives(l.linker); });
 }
 
 /// Tells everybody, in this order: awaiters and monitors, then whoever it lives in.
@@ -116,6 +120,7 @@ void announce(scheduler& s, fiber_state& self) {
   while (!self.box.senders.empty())
     s.wake_first(self.box.senders);
   notify_monitors(self);
+  fail_linked(self);
   --home.living;
   if (!self.restartable) {
     forget_others(self);
@@ -183,6 +188,7 @@ void forget_others(fiber_state& self) noexcept {
   }
   self.extras->known.clear();
   self.extras->monitors.clear();
+  self.extras->links.clear();
 }
 
 void end_children(fiber_state& self) {

@@ -25,6 +25,9 @@ void end_children(fiber_state& self);
 /// Settles what `self` ended with: value, error or stop, and what gave way.
 void settle_outcome(fiber_state& self, body_end end);
 
+/// Cancels those that are linked to `self`, if it has failed.
+void fail_linked(fiber_state& self);
+
 /// Lets go of other fibers, which may hold on to this one, as it ends.
 void forget_others(fiber_state& self) noexcept;
 
@@ -55,6 +58,9 @@ void revive(scheduler& s, fiber_state& ended);
 /// Nobody can restart this ended, restartable fiber any more: destroys its callable.
 void dispose(scheduler& s, fiber_state& dormant) noexcept;
 
+/// Takes the notices that `about` has ended out of a mailbox. @returns whether there were
+/// any.
+bool drop_notices(mailbox& box, const fiber_state& about) noexcept;
 /// Throws away what is in a mailbox.
 void clear_mailbox(mailbox& box) noexcept;
 /// What arrives from now on is for the fiber's next run.

@@ -163,6 +163,24 @@ message_ptr try_receive_one(std::span<const type_key> keys) {
   return take_wanted(here("try_receive").running().box, wish);
 }
 
+bool drop_notices(mailbox& box, const fiber_state& about) noexcept {
+  bool found = false;
+  message* previous = nullptr;
+  for (message* m = box.first; m != nullptr;) {
+    message* const next = m->next;
+    const bool drop = m->key == key_of<ended>() &&
+                      static_cast<message_of<ended>*>(m)->value.who.get() == &about;
+    if (drop) {
+      take_after(box, previous);
+    } else {
+      previous = m;
+    }
+    found = found || drop;
+    m = next;
+  }
+  return found;
+}
+
 void clear_mailbox(mailbox& box) noexcept {
   while (box.first != nullptr)
     take_after(box, nullptr);

@@ -115,8 +115,8 @@ void settle_outcome(fiber_state& self, body_end end) {
     settle_unwound(self);
   } else if (end.error) {
     self.error = std::move(end.error);
-    find_source(self);
   }
+  if (self.error) find_source(self);
   add_leftover_errors(self);
   if ((self.error || self.stopped) && self.operations != nullptr) {
     self.operations->clear_result(self.body);

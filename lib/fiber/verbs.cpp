@@ -310,15 +310,17 @@ bool fiber_ref::monitor() const {
   return true;
 }
 
-bool fiber_ref::unmonitor() const {
-  detail::scheduler& s = detail::here("unmonitor");
+bool fiber_ref::unmonitor(unmonitor_options options) const {
+  fiber_state& self = detail::here("unmonitor").running();
   fiber_state* const fiber = get();
-  if (fiber == nullptr || fiber->phase == fiber_phase::ended) return false;
+  if (fiber == nullptr) return false;
   check_local(*fiber, "unmonitor");
-  if (!fiber->extras) return false;
-  return std::erase_if(fiber->extras->monitors, [&](const detail::fiber_handle& monitor) {
-           return monitor.get() == &s.running();
-         }) != 0;
+  const bool flushed = options.flush && drop_notices(self.box, *fiber);
+  if (!fiber->extras) return flushed;
+  const auto is_self = [&](const detail::fiber_handle& monitor) {
+    return monitor.get() == &self;
+  };
+  return std::erase_if(fiber->extras->monitors, is_self) != 0 || flushed;
 }
 
 }  // namespace motet

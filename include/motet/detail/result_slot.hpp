@@ -74,12 +74,10 @@ struct result_slot {
 /// The slot in a fiber's body; the fiber must be a `fiber<T>`.
 [[nodiscard]] void* result_of(fiber_state& fiber) noexcept;
 
-/// Takes a copy of the result, or, if it can only be moved, the result itself.
+/// Takes a copy of what a slot holds, or, if it can only be moved, the value itself.
 /// @returns nothing if there is none, or if it was moved out before.
 template <class T>
-std::optional<stored<T>> take_result(fiber_state* fiber, bool none) {
-  if (fiber == nullptr || none) return std::nullopt;
-  auto& slot = *static_cast<result_slot<T>*>(result_of(*fiber));
+std::optional<stored<T>> take_from(result_slot<T>& slot) {
   if (slot.taken || !slot.value) return std::nullopt;
   if constexpr (std::copy_constructible<stored<T>>) {
     return slot.value;
@@ -87,6 +85,13 @@ std::optional<stored<T>> take_result(fiber_state* fiber, bool none) {
     slot.taken = true;
     return std::optional<stored<T>>(std::move(*slot.value));
   }
+}
+
+/// As above, of a fiber's result.
+template <class T>
+std::optional<stored<T>> take_result(fiber_state* fiber, bool none) {
+  if (fiber == nullptr || none) return std::nullopt;
+  return take_from(*static_cast<result_slot<T>*>(result_of(*fiber)));
 }
 
 }  // namespace motet::detail
