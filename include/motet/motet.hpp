@@ -23,6 +23,7 @@
 #include <motet/scope.hpp>
 #include <motet/shield.hpp>
 #include <motet/spin.hpp>
+#include <motet/supervise.hpp>
 #include <motet/tcp.hpp>
 #include <motet/time.hpp>
 #include <motet/timeout.hpp>

@@ -163,7 +163,8 @@ struct alignas(64) fiber_state {
   const body_operations* operations = nullptr;
   void* body = nullptr;
   std::exception_ptr error;
-  request_record* reason = nullptr;  ///< Why it was asked to end, if it was.
+  request_record* reason = nullptr;     ///< Why it was asked to end, if it was.
+  supervisor* supervised_by = nullptr;  ///< Whose business its errors are.
   std::unique_ptr<fiber_extras> extras;
 
   std::uint64_t id = 0;

@@ -115,8 +115,12 @@ void announce(scheduler& s, fiber_state& self) {
   const bool observed = is_observed(self);
   self.phase = fiber_phase::ended;
   if (self.to_disturb) s.forget_to_disturb(self);
-  while (!self.end_waiters.empty())
+  // Those who queue up again meanwhile, as supervisors do, wait for the next end.
+  const queue_waiter* const last = self.end_waiters.last;
+  for (const queue_waiter* woken = nullptr; woken != last;) {
+    woken = self.end_waiters.first;
     s.wake_first(self.end_waiters);
+  }
   while (!self.box.senders.empty())
     s.wake_first(self.box.senders);
   notify_monitors(self);
@@ -257,6 +261,9 @@ fiber_handle start_fiber(fiber_state& fresh, const body_operations& operations,
   fresh.references.store(2, std::memory_order_relaxed);
   s.enqueue(fresh);
   fresh.phase = fiber_phase::fresh;
+  if (home->supervised_by != nullptr) [[unlikely]] {
+    supervise_newcomer(*home, fresh);
+  }
   return fiber_handle(&fresh, fiber_handle::adopt_t{});
 }
 
@@ -281,6 +288,7 @@ void revive(scheduler& s, fiber_state& ended) {
   ended.exceptions = {};
   prepare_context(ended);
   ended.attention = anything_pending(ended);
+  if (home.supervised_by != nullptr) supervise_newcomer(home, ended);
   s.enqueue(ended);
   ended.phase = fiber_phase::fresh;
 }
@@ -335,6 +343,7 @@ void dispose(scheduler& s, fiber_state& dormant) noexcept {
   scope_chain& chain = s.running().chain;
   cancel_scope* const wall = std::exchange(chain.wall, chain.innermost);
   remove(dormant.root.parent->children, dormant);
+  dormant.root.parent = nullptr;
   dormant.restartable = false;
   forget_others(dormant);
   dormant.operations->destroy_call(dormant.body);

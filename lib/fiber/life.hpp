@@ -61,6 +61,10 @@ void dispose(scheduler& s, fiber_state& dormant) noexcept;
 /// Takes the notices that `about` has ended out of a mailbox. @returns whether there were
 /// any.
 bool drop_notices(mailbox& box, const fiber_state& about) noexcept;
+
+/// A fiber starts in a node whose fibers are supervised.
+void supervise_newcomer(cancel_scope& home, fiber_state& fiber) noexcept;
+
 /// Throws away what is in a mailbox.
 void clear_mailbox(mailbox& box) noexcept;
 /// What arrives from now on is for the fiber's next run.

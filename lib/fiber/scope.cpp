@@ -60,6 +60,7 @@ void scope::hear_of_child(cancel_scope& node, fiber_state& child) noexcept {
 }
 
 void scope::hear_of_end(fiber_state& child) noexcept {
+  if (child.supervised_by != nullptr) return;  // whose business it is
   if (child.error) {
     if (options_.errors == error_policy::fail) {
       if (errors_.empty()) source_ = detail::fiber_handle(&child);

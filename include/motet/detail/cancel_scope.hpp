@@ -14,6 +14,7 @@
 
 namespace motet::detail {
 
+class supervisor;  // lib/fiber/supervisor.hpp
 struct fiber_state;
 struct request_record;  // lib/core/request.hpp: who asked, why, where, when
 struct cancel_scope;
@@ -65,6 +66,8 @@ struct cancel_scope {
   bool joining = false;
   /// Hears of every child's end. Null: a child's error is raised into the fiber.
   void (*child_ended)(cancel_scope&, fiber_state& child) noexcept = nullptr;
+  /// Takes every fiber that comes into the node under its care; null: nobody does.
+  supervisor* supervised_by = nullptr;
   /// When the node will be asked to stop by itself; null if it has no deadline.
   const timer* clock = nullptr;
   /// std::uncaught_exceptions() on entry: at any other count the node does not deliver.
