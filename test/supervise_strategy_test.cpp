@@ -305,7 +305,7 @@ TEST_SUITE("supervise: trees and crowds") {
             spin([&] {
               ++alive;
               const cleanup last([&] {
-                sleep(below(3) * 1ms);
+                shield([&] { sleep(below(3) * 1ms); });
                 --alive;
               });
               sleep(below(50) * 1ms);

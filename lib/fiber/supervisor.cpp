@@ -102,13 +102,15 @@ void supervisor::report(const run_end& end) {
   }
 }
 
-bool supervisor::wants_rerun(const run_end& end) const noexcept {
+bool supervisor::wants_rerun(const run_end& end) {
   if (how_.restart == restart_policy::never) return false;
-  if (how_.restart == restart_policy::on_error) return end.how.failed();
-  // Nobody can run in a scope that is cancelled.
+  if (how_.restart == restart_policy::on_error && !end.how.failed()) return false;
   const fiber_state& fiber = *end.who->who.get();
-  return fiber.root.parent == nullptr ||
-         find_cancelled_outside(fiber, fiber.root) == nullptr;
+  if (fiber.root.parent == nullptr) return true;
+  if (find_cancelled_outside(fiber, fiber.root) == nullptr) return true;
+  // Nobody can run in a scope that is cancelled.
+  if (end.how.failed() && !how_.on_error) give_up(end, end.how.error());
+  return false;
 }
 
 void supervisor::hear(const run_end& end) {
@@ -125,9 +127,9 @@ void supervisor::hear(const run_end& end) {
   keep(end, true);
   check_intensity(end);
   check_repeatable(end);
-  stop_those_with(c);
   // With the other strategies this one takes along whoever is still to be run again.
   if (how_.strategy != restart_strategy::one_for_one) reruns_.clear();
+  stop_those_with(c);
   c.to_rerun = true;
   reruns_.push_back({add_saturated(s_.time().not_before_now(),
                                    std::max(how_.backoff, duration::zero())),

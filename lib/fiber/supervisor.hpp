@@ -77,7 +77,7 @@ class supervisor {
   void watch();
   void hear(const run_end& end);
   void report(const run_end& end);
-  [[nodiscard]] bool wants_rerun(const run_end& end) const noexcept;
+  [[nodiscard]] bool wants_rerun(const run_end& end);
   void keep(const run_end& end, bool counts);
   void check_intensity(const run_end& end);
   void run_again(const rerun& what);
