@@ -56,6 +56,26 @@ type 'e'
 type 't'
 "motet" finds motet
 """,
+    'supervisor': """\
+feed: connection 1
+pool: opens file 1
+api: serves
+parser: reads
+parser failed: bad line
+parser: reads
+parser failed: bad line
+pool failed: bad line
+feed failed: connection lost
+pool: opens file 2
+parser: reads
+feed: connection 2
+feed failed: connection lost
+parser is done
+pool is done
+feed: connection 3
+feed is done
+api is done
+""",
 }
 SERVERS = ('echo_server', 'chat_server')
 
