@@ -4,6 +4,7 @@
 /// @file
 /// What is done on the way out of a block, however it is left.
 
+#include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/shield.hpp>
@@ -18,7 +19,7 @@ namespace motet {
 namespace detail {
 
 /// Runs `f` shielded. What it throws is kept for the boundary of the scope one is in.
-void finalize(function_ref<void()> f) noexcept;
+void finalize(function_ref<void()> f, const call_site& where) noexcept;
 /// Runs `f` while an error is being handled, to whose cause goes what `f` throws.
 void run_beside_error(function_ref<void()> f);
 
@@ -33,32 +34,38 @@ void run_beside_error(function_ref<void()> f);
 template <class F>
 class finally {
  public:
-  [[nodiscard]] explicit finally(F f) : f_(std::move(f)) {}
+  [[nodiscard]] explicit finally(F f, call_site where = call_site::here())
+      : f_(std::move(f)), where_(where) {}
   finally(const finally&) = delete;
   finally& operator=(const finally&) = delete;
   /// Parks if `f` does.
   ~finally() {
-    detail::finalize([this] { f_(); });
+    detail::finalize([this] { f_(); }, where_);
   }
 
  private:
   F f_;
+  call_site where_;
 };
 
 /// Runs `body`; if that is cancelled, runs `handler`, shielded, on the way out. `handler`
 /// may take the `cancel_reason`. An error is none of its business. Cancellation point if
 /// `body` has one.
 template <class Handler, class F>
-decltype(auto) on_cancel(Handler&& handler, F&& body) {
+decltype(auto) on_cancel(Handler&& handler, F&& body,
+                         call_site where = call_site::here()) {
   try {
     return std::invoke(body);
   } catch (const cancelled& c) {
-    const detail::shield_guard guard;
-    if constexpr (std::is_invocable_v<Handler&, const cancel_reason&>) {
-      handler(c.reason());
-    } else {
-      handler();
-    }
+    shield(
+        [&] {
+          if constexpr (std::is_invocable_v<Handler&, const cancel_reason&>) {
+            handler(c.reason());
+          } else {
+            handler();
+          }
+        },
+        where);
     throw;
   }
 }
@@ -95,9 +102,10 @@ auto use_then_release(const restore& open, U use, R release) {
 /// @returns what `use` returns. @throws what one of them throws; an error of `release`
 /// goes to the cause of one of `use`. Cancellation point.
 template <class Acquire, class Use, class Release>
-auto acquire_use_release(Acquire&& acquire, Use&& use, Release&& release) {
+auto acquire_use_release(Acquire&& acquire, Use&& use, Release&& release,
+                         call_site where = call_site::here()) {
   checkpoint();
-  return shield([&](const restore& open) {
+  const auto shielded = [&](const restore& open) {
     if constexpr (std::is_void_v<std::invoke_result_t<Acquire&>>) {
       acquire();
       return detail::use_then_release(
@@ -107,7 +115,8 @@ auto acquire_use_release(Acquire&& acquire, Use&& use, Release&& release) {
       return detail::use_then_release(
           open, [&] { return use(held); }, [&] { release(held); });
     }
-  });
+  };
+  return shield(shielded, where);
 }
 
 }  // namespace motet

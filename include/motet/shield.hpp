@@ -19,57 +19,64 @@ namespace motet {
 
 namespace detail {
 
-/// Remembers what the fiber let in when a block was entered, and puts that back.
-class entry_guard {
- public:
-  entry_guard(const entry_guard&) = delete;
-  entry_guard& operator=(const entry_guard&) = delete;
+/// A shield or mask that the fiber is in, for those who open it or tell of it.
+struct entered_block {
+  entered_block(scope_chain& entered, const call_site& at)
+      : chain(entered),
+        wall(chain.wall),
+        inside(chain.innermost),
+        outer(chain.block),
+        masked(chain.masked),
+        where(at) {
+    chain.block = this;
+  }
+  entered_block(const entered_block&) = delete;
+  entered_block& operator=(const entered_block&) = delete;
+  ~entered_block() = default;
+
+  scope_chain& chain;
+  cancel_scope* const wall;  ///< The chain's, outside of the block.
+  cancel_scope* inside;      ///< The innermost scope, directly in the block.
+  entered_block* const outer;
+  const bool masked;  ///< The chain's, outside of the block.
+  const call_site where;
+};
+
+/// Puts back what the fiber let in. An aggregate, and apart from the block, which others
+/// get to see: compilers keep it in registers.
+struct entry_guard {
+  scope_chain& chain;
+  cancel_scope* const wall;
+  const bool masked;
+  entered_block* const outer;
+
   ~entry_guard() {
-    chain_.wall = wall_;
-    chain_.masked = masked_;
-    chain_.guard = outer_;
+    chain.wall = wall;
+    chain.masked = masked;
+    chain.block = outer;
   }
+};
 
-  /// The block goes on in a scope of its own.
-  void move_in() noexcept { inside_ = chain_.innermost; }
-
- protected:
-  entry_guard()
-      : chain_(current_chain()),
-        wall_(chain_.wall),
-        inside_(chain_.innermost),
-        outer_(chain_.guard),
-        masked_(chain_.masked) {
-    chain_.guard = this;
+/// Runs `f(entered_block&)` with all open scopes out of sight, or, if `masking`, with the
+/// look left to waits that park.
+template <bool masking, class F>
+decltype(auto) run_guarded(const call_site& where, F&& f) {
+  scope_chain& chain = current_chain();
+  const entry_guard guard{chain, chain.wall, chain.masked, chain.block};
+  entered_block block(chain, where);
+  if constexpr (masking) {
+    chain.masked = true;
+  } else {
+    chain.wall = chain.innermost;
   }
-
-  scope_chain& chain_;
-
- private:
-  friend class reopened;
-  cancel_scope* const wall_;
-  cancel_scope* inside_;
-  entry_guard* const outer_;
-  const bool masked_;
-};
-
-/// Puts all open scopes out of sight.
-class shield_guard : public entry_guard {
- public:
-  shield_guard() { chain_.wall = chain_.innermost; }
-};
-
-/// Leaves it to waits that park to look.
-class mask_guard : public entry_guard {
- public:
-  mask_guard() { chain_.masked = true; }
-};
+  return f(block);
+}
 
 /// While it lives, a shield or mask is open again, if nothing else was entered since.
 /// Looks for cancellation first.
 class reopened {
  public:
-  explicit reopened(entry_guard& block);
+  explicit reopened(const entered_block& block);
   reopened(const reopened&) = delete;
   reopened& operator=(const reopened&) = delete;
   ~reopened() { close(); }
@@ -88,7 +95,7 @@ class reopened {
 /// shield or scope it runs what it is given and opens nothing.
 class restore {
  public:
-  explicit restore(detail::entry_guard& block) noexcept : block_(block) {}
+  explicit restore(const detail::entered_block& block) noexcept : block_(block) {}
 
   /// Looks for cancellation, then runs `f`.
   /// @throws structure_error in another fiber. Cancellation point.
@@ -99,22 +106,22 @@ class restore {
   }
 
  private:
-  detail::entry_guard& block_;
+  const detail::entered_block& block_;
 };
 
 namespace detail {
 
 template <class F>
-decltype(auto) call_guarded(entry_guard& guard, F& f) {
+decltype(auto) call_guarded(const entered_block& block, F& f) {
   if constexpr (std::is_invocable_v<F&, restore>) {
-    return f(restore(guard));
+    return f(restore(block));
   } else {
     return f();
   }
 }
 template <class F>
 using guarded_result =
-    decltype(call_guarded(std::declval<entry_guard&>(), std::declval<F&>()));
+    decltype(call_guarded(std::declval<const entered_block&>(), std::declval<F&>()));
 
 }  // namespace detail
 
@@ -122,9 +129,11 @@ using guarded_result =
 /// timeouts inside work; fibers spun inside start open. `f` may take a `restore`.
 /// Never parks by itself.
 template <class F>
-decltype(auto) shield(F&& f) {
-  detail::shield_guard guard;
-  return detail::call_guarded(guard, f);
+decltype(auto) shield(F&& f, call_site where = call_site::here()) {
+  return detail::run_guarded<false>(where,
+                                    [&](detail::entered_block& block) -> decltype(auto) {
+                                      return detail::call_guarded(block, f);
+                                    });
 }
 
 /// As above, for `grace` at most, which a second SIGINT or SIGTERM cuts short.
@@ -134,22 +143,23 @@ template <class Rep, class Period, class F>
 auto shield(std::chrono::duration<Rep, Period> grace, F&& f,
             call_site where = call_site::here()) {
   using R = detail::guarded_result<F>;
-  detail::shield_guard guard;
-  detail::timed_scope clock(detail::saturate(grace), where);
-  clock.call_it_grace();
-  if constexpr (std::is_void_v<R>) {
-    return clock.run([&] {
-      guard.move_in();
-      detail::call_guarded(guard, f);
-    });
-  } else {
-    std::optional<std::remove_cvref_t<R>> result;
-    clock.run([&] {
-      guard.move_in();
-      result.emplace(detail::call_guarded(guard, f));
-    });
-    return result;
-  }
+  return detail::run_guarded<false>(where, [&](detail::entered_block& block) {
+    detail::timed_scope clock(detail::saturate(grace), where);
+    clock.call_it_grace();
+    if constexpr (std::is_void_v<R>) {
+      return clock.run([&] {
+        block.inside = block.chain.innermost;
+        detail::call_guarded(block, f);
+      });
+    } else {
+      std::optional<std::remove_cvref_t<R>> result;
+      clock.run([&] {
+        block.inside = block.chain.innermost;
+        result.emplace(detail::call_guarded(block, f));
+      });
+      return result;
+    }
+  });
 }
 
 /// Runs `f`, in which calls that need not park do not throw, nor do `checkpoint` and
@@ -157,9 +167,11 @@ auto shield(std::chrono::duration<Rep, Period> grace, F&& f,
 /// steps, and yet the block does not hang. `f` may take a `restore`.
 /// Never parks by itself.
 template <class F>
-decltype(auto) mask(F&& f) {
-  detail::mask_guard guard;
-  return detail::call_guarded(guard, f);
+decltype(auto) mask(F&& f, call_site where = call_site::here()) {
+  return detail::run_guarded<true>(where,
+                                   [&](detail::entered_block& block) -> decltype(auto) {
+                                     return detail::call_guarded(block, f);
+                                   });
 }
 
 /// Throws what is pending as if the innermost shield or mask were open: a hole in a long

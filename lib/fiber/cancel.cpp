@@ -16,14 +16,15 @@ scope_chain& current_chain() {
   return here("shield").running().chain;
 }
 
-reopened::reopened(entry_guard& block) : chain_(current_chain()), closed_(chain_) {
-  if (&chain_ != &block.chain_) {
+reopened::reopened(const entered_block& block)
+    : chain_(current_chain()), closed_(chain_) {
+  if (&chain_ != &block.chain) {
     throw structure_error("restore belongs to a shield of another fiber");
   }
-  if (chain_.guard == &block && chain_.innermost == block.inside_) {
-    chain_.wall = block.wall_;
-    chain_.masked = block.masked_;
-    chain_.guard = block.outer_;
+  if (chain_.block == &block && chain_.innermost == block.inside) {
+    chain_.wall = block.wall;
+    chain_.masked = block.masked;
+    chain_.block = block.outer;
   }
   try {
     check(this_scheduler->running());
@@ -36,7 +37,7 @@ reopened::reopened(entry_guard& block) : chain_(current_chain()), closed_(chain_
 void reopened::close() noexcept {
   chain_.wall = closed_.wall;
   chain_.masked = closed_.masked;
-  chain_.guard = closed_.guard;
+  chain_.block = closed_.block;
 }
 
 }  // namespace detail
@@ -117,7 +118,7 @@ MOTET_JUMPS_BACK void yield() {
 }
 
 void allow_cancel() {
-  detail::entry_guard* const block = detail::current_chain().guard;
+  const detail::entered_block* const block = detail::current_chain().block;
   if (block == nullptr) return checkpoint();
   const detail::reopened open(*block);
 }

@@ -17,20 +17,19 @@ no_suspend_guard::no_suspend_guard() : chain_(current_chain()) {
   this_scheduler->running().attention = true;
 }
 
-void finalize(function_ref<void()> f) noexcept {
+void finalize(function_ref<void()> f, const call_site& where) noexcept {
   if (this_scheduler == nullptr) return f();  // outside of fibers: any destructor
-  const shield_guard guard;
   fiber_state& self = this_scheduler->running();
+  const auto keep = [&](std::exception_ptr error) {
+    self.more().finalizer_errors.push_back({self.chain.innermost, std::move(error)});
+  };
   try {
-    f();
+    shield(f, where);
   } catch (const cancelled&) {
-    self.more().finalizer_errors.push_back(
-        {self.chain.innermost, std::make_exception_ptr(structure_error(
-                                   "a `cancelled` left a finalizer, which nobody asked "
-                                   "to stop"))});
+    keep(std::make_exception_ptr(
+        structure_error("a `cancelled` left a finalizer, which nobody asked to stop")));
   } catch (...) {
-    self.more().finalizer_errors.push_back(
-        {self.chain.innermost, std::current_exception()});
+    keep(std::current_exception());
   }
 }
 

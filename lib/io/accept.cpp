@@ -205,9 +205,8 @@ void listener::serve(const accept_options& options,
       motet::detail::enter_point(motet::detail::here("accept_loop"));
   motet::detail::cancel_scope* const outer_wall = self.chain.wall;
   service s(*this, options, handler);
-  {
-    // A stop of this fiber is not one of its peers: those get their grace first.
-    const motet::detail::shield_guard shielded;
+  // A stop of this fiber is not one of its peers: those get their grace first.
+  shield([&] {
     with_scope({.errors = error_policy::isolate}, [&](scope& peers) {
       try {
         const window open(self.chain, outer_wall);
@@ -218,7 +217,7 @@ void listener::serve(const accept_options& options,
         peers.cancel(why);
       }
     });
-  }
+  });
   motet::detail::throw_pending(self);
   throw structure_error("accept_loop ended without being stopped");
 }

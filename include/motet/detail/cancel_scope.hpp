@@ -19,19 +19,19 @@ struct fiber_state;
 struct request_record;  // lib/core/request.hpp: who asked, why, where, when
 struct cancel_scope;
 
-class entry_guard;  // motet/shield.hpp
+struct entered_block;  // motet/shield.hpp
 
 /// What a fiber sees of the nodes it is in.
 struct scope_chain {
   cancel_scope* innermost = nullptr;
   /// A shield's mark: this node and those around it are out of sight. Null: none is.
   cancel_scope* wall = nullptr;
-  /// The innermost shield or mask the fiber is in.
-  entry_guard* guard = nullptr;
   /// Only waits that really have to park are cut short.
   bool masked = false;
   /// How many `no_suspend` blocks the fiber is in.
   std::uint8_t no_suspend = 0;
+  /// The innermost shield or mask the fiber is in.
+  entered_block* block = nullptr;
 };
 
 /// An entry of the scheduler's timer heap. `order` breaks ties: first come, first served,
