@@ -160,7 +160,7 @@ TEST_SUITE("errors: several at once") {
     CHECK(log == trace{"child@0"});
   }
 
-  TEST_CASE("isolated errors go to on_unhandled, once each, and hurt nobody") {
+  TEST_CASE("V-24: isolated errors go to on_unhandled, once each, and hurt nobody") {
     trace log;
     run({.backend = backend_kind::sim,
          .signals = signal_policy::none,

@@ -129,6 +129,12 @@ class fiber_ref {
   [[nodiscard]] std::vector<fiber_ref> children() const;
   /// The fiber it lives in; null for the main fiber. Same thread only. Never parks.
   [[nodiscard]] fiber_ref parent() const;
+  /// Makes it live in `parent`: that waits for its end and gets its error, as if it had
+  /// spun it. A request to where it lived no longer counts, unless it has reached it.
+  /// @returns false if either has ended, or is only waiting for its children.
+  /// @throws structure_error if `parent` lives in it, or either on another thread; for
+  /// the main fiber. Never parks.
+  bool attach_to(const fiber_ref& parent) const;
 
   explicit operator bool() const noexcept { return state_.get() != nullptr; }
   friend bool operator==(const fiber_ref& a, const fiber_ref& b) noexcept {

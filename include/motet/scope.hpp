@@ -6,11 +6,16 @@
 
 #include <motet/cancel.hpp>
 #include <motet/detail/cancel_scope.hpp>
+#include <motet/detail/finalizer.hpp>
 #include <motet/detail/function_ref.hpp>
+#include <motet/detail/start.hpp>
 #include <motet/error.hpp>
+#include <motet/ready_signal.hpp>
+#include <motet/scope_ref.hpp>
 #include <motet/spin.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -18,6 +23,10 @@
 #include <vector>
 
 namespace motet {
+
+namespace detail {
+void become_daemon(const fiber_ref& child) noexcept;
+}
 
 /// What a child's error does to the scope.
 enum class error_policy : std::uint8_t {
@@ -27,30 +36,6 @@ enum class error_policy : std::uint8_t {
 
 struct scope_options {
   error_policy errors = error_policy::fail;
-};
-
-namespace detail {
-class token_link;
-}
-
-/// Names a scope without keeping it open: does nothing once it has been left.
-class scope_ref {
- public:
-  scope_ref() = default;
-
-  /// Asks the scope to stop. Never parks.
-  /// @returns whether that changed anything: false once it has been left.
-  bool cancel(std::string_view why = {}, call_site where = call_site::here()) const;
-
- private:
-  friend class scope;
-  friend class detail::token_link;
-  bool cancel_as(cancel_kind kind, std::string_view why, call_site where) const;
-  scope_ref(fiber_ref fiber, std::uint64_t id) noexcept
-      : fiber_(std::move(fiber)), id_(id) {}
-
-  fiber_ref fiber_;
-  std::uint64_t id_ = 0;
 };
 
 /// The block one is in. Borrowed: not to be used after the block.
@@ -68,9 +53,8 @@ class scope : private detail::cancel_scope {
   }
   /// As above, with arguments. Never parks.
   template <class F, class A, class... Args>
-  requires(!detail::is_options<F> &&
-           !std::is_same_v<std::remove_cvref_t<A>, call_site>) auto spin(F&& f, A&& first,
-                                                                         Args&&... args) {
+  requires detail::is_call<F, A>
+  auto spin(F&& f, A&& first, Args&&... args) {
     return detail::spin_in(open_node(), {.where = {}}, std::forward<F>(f),
                            std::forward<A>(first), std::forward<Args>(args)...);
   }
@@ -79,6 +63,59 @@ class scope : private detail::cancel_scope {
   auto spin(const spin_options& options, F&& f, Args&&... args) {
     return detail::spin_in(open_node(), options, std::forward<F>(f),
                            std::forward<Args>(args)...);
+  }
+
+  /// As `spin`, but the block does not wait for it: when only such fibers are left they
+  /// are stopped, and awaited. An error counts as any child's. Never parks.
+  template <class F>
+  requires(!detail::is_options<F>) auto spin_daemon(F&& f,
+                                                    call_site where = call_site::here()) {
+    return as_daemon(spin({.where = where}, std::forward<F>(f)));
+  }
+  /// As above, with arguments. Never parks.
+  template <class F, class A, class... Args>
+  requires detail::is_call<F, A>
+  auto spin_daemon(F&& f, A&& first, Args&&... args) {
+    return as_daemon(spin({.where = {}}, std::forward<F>(f), std::forward<A>(first),
+                          std::forward<Args>(args)...));
+  }
+  /// As above, with options. Never parks.
+  template <class F, class... Args>
+  auto spin_daemon(const spin_options& options, F&& f, Args&&... args) {
+    return as_daemon(spin(options, std::forward<F>(f), std::forward<Args>(args)...));
+  }
+
+  /// Starts a fiber and parks until it says that it is ready: it runs `f(ready, args...)`
+  /// with a `ready_signal<T>`, and calls `ready(value)`; that value is returned. Until
+  /// then its error is the caller's, later one of the scope's. If the wait is cancelled
+  /// the fiber is stopped.
+  /// @throws structure_error if it ends without; fiber_stopped if it was stopped.
+  /// Cancellation point.
+  template <class T = void, class F>
+  requires(!detail::is_options<F>) auto spin_ready(F&& f,
+                                                   call_site where = call_site::here()) {
+    return detail::start<T>(open_node(), {.where = where}, std::forward<F>(f));
+  }
+  /// As above, with arguments. Cancellation point.
+  template <class T = void, class F, class A, class... Args>
+  requires detail::is_call<F, A>
+  auto spin_ready(F&& f, A&& first, Args&&... args) {
+    return detail::start<T>(open_node(), {.where = {}}, std::forward<F>(f),
+                            std::forward<A>(first), std::forward<Args>(args)...);
+  }
+  /// As above, with options. Cancellation point.
+  template <class T = void, class F, class... Args>
+  auto spin_ready(const spin_options& options, F&& f, Args&&... args) {
+    return detail::start<T>(open_node(), options, std::forward<F>(f),
+                            std::forward<Args>(args)...);
+  }
+
+  /// Has `f()` called, shielded, when all fibers of the block have ended; what was added
+  /// last comes first. All are called; the block throws their errors.
+  /// @throws structure_error once that has begun, having called `f` at once. Never parks.
+  template <class F>
+  void on_exit(F&& f) {
+    add_finalizer(detail::make_finalizer(std::forward<F>(f)));
   }
 
   /// Asks everything in the block to stop; the block ends quietly. Never parks.
@@ -110,14 +147,21 @@ class scope : private detail::cancel_scope {
   void keep(std::exception_ptr error);
   static void hear_of_child(detail::cancel_scope& node,
                             detail::fiber_state& child) noexcept;
-  void hear_of_end(detail::fiber_state& child) noexcept;
+  template <class Fiber>
+  static Fiber as_daemon(Fiber fiber) {
+    detail::become_daemon(fiber);
+    return fiber;
+  }
+  void add_finalizer(std::unique_ptr<detail::finalizer> last);
+  void finalize();
   detail::cancel_scope* open_node();
   static scope* find(const fiber_ref& where, std::uint64_t id) noexcept;
 
   scope_options options_;
   std::vector<std::exception_ptr> errors_;
   std::size_t dropped_ = 0;
-  detail::fiber_handle source_;  ///< Of the first error, if a child's.
+  std::unique_ptr<detail::finalizer> finalizers_;  ///< The last one first.
+  detail::fiber_handle source_;                    ///< Of the first error, if a child's.
   std::uint64_t id_ = 0;
   bool closed_ = false;
   bool cut_short_ = false;  ///< A child was stopped by what lies outside of it.

@@ -49,6 +49,9 @@ void abandon_fiber(fiber_state& fresh) noexcept;
 fiber_handle start_fiber(fiber_state& fresh, const body_operations& operations,
                          cancel_scope* home);
 
+/// Where daemons live: the main fiber's node for them.
+[[nodiscard]] cancel_scope* daemon_home();
+
 template <class F, class... Args>
 auto spin_in(cancel_scope* home, const spin_options& options, F&& f, Args&&... args) {
   using result = call_result_t<F, Args...>;
@@ -66,6 +69,11 @@ auto spin_in(cancel_scope* home, const spin_options& options, F&& f, Args&&... a
 template <class F>
 inline constexpr bool is_options = std::is_same_v<std::remove_cvref_t<F>, spin_options>;
 
+/// Whether these are a callable and its first argument, not options or a call site.
+template <class F, class A>
+inline constexpr bool is_call =
+    !is_options<F> && !std::is_same_v<std::remove_cvref_t<A>, call_site>;
+
 }  // namespace detail
 
 /// Starts a fiber that runs `f()`; it belongs to the fiber that calls this, which does
@@ -80,9 +88,8 @@ requires(!detail::is_options<F>) auto spin(F&& f, call_site where = call_site::h
 /// to `f` as lvalues (std::ref stays a wrapper; take move-only ones by reference).
 /// Never parks.
 template <class F, class A, class... Args>
-requires(!detail::is_options<F> &&
-         !std::is_same_v<std::remove_cvref_t<A>, call_site>) auto spin(F&& f, A&& first,
-                                                                       Args&&... args) {
+requires detail::is_call<F, A>
+auto spin(F&& f, A&& first, Args&&... args) {
   return detail::spin_in(nullptr, {.where = {}}, std::forward<F>(f),
                          std::forward<A>(first), std::forward<Args>(args)...);
 }
@@ -91,6 +98,28 @@ requires(!detail::is_options<F> &&
 template <class F, class... Args>
 auto spin(const spin_options& options, F&& f, Args&&... args) {
   return detail::spin_in(nullptr, options, std::forward<F>(f),
+                         std::forward<Args>(args)...);
+}
+
+/// Starts a fiber that lives in the main fiber, whoever calls this, and keeps nobody:
+/// when the main fiber and its children are done it is stopped and awaited. Its error, if
+/// nobody awaits or monitors it, goes to `run_options::on_unhandled`. Never parks.
+template <class F>
+requires(!detail::is_options<F>) auto spin_daemon(F&& f,
+                                                  call_site where = call_site::here()) {
+  return detail::spin_in(detail::daemon_home(), {.where = where}, std::forward<F>(f));
+}
+/// As above, with arguments. Never parks.
+template <class F, class A, class... Args>
+requires detail::is_call<F, A>
+auto spin_daemon(F&& f, A&& first, Args&&... args) {
+  return detail::spin_in(detail::daemon_home(), {.where = {}}, std::forward<F>(f),
+                         std::forward<A>(first), std::forward<Args>(args)...);
+}
+/// As above, with options. Never parks.
+template <class F, class... Args>
+auto spin_daemon(const spin_options& options, F&& f, Args&&... args) {
+  return detail::spin_in(detail::daemon_home(), options, std::forward<F>(f),
                          std::forward<Args>(args)...);
 }
 

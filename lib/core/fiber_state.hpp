@@ -146,6 +146,9 @@ struct alignas(64) fiber_state {
   bool stopped = false;     ///< Ended by request, with neither value nor error.
   bool deadlocked = false;  ///< The wait under way can never end: throw that.
   bool to_disturb = false;  ///< In the scheduler's list of fibers to disturb.
+  bool daemon = false;      ///< What it lives in does not wait for it, but stops it.
+  bool starting = false;    ///< Its `spin_ready` is under way, and gets its error.
+  bool observed = false;    ///< As it ended, somebody was there to take its error.
   disposition asked = disposition::none;
   /// Whether a request was latched on the fiber itself; other threads may look.
   std::atomic<bool> requested{false};

@@ -26,8 +26,9 @@ fiber_state& target_of(const fiber_handle& fiber) {
 
 /// Whether a verb stopped it, so that an awaiter of nothing is content.
 bool stopped_by_verb(const fiber_state& fiber) noexcept {
-  return fiber.asked == disposition::stop && fiber.reason != nullptr &&
-         fiber.reason->why.kind != cancel_kind::signal;
+  if (fiber.asked != disposition::stop || fiber.reason == nullptr) return false;
+  const cancel_kind kind = fiber.reason->why.kind;
+  return kind != cancel_kind::signal && kind != cancel_kind::parent;
 }
 
 }  // namespace

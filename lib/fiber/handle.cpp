@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/remote.hpp"
+#include "lib/fiber/walk_tree.hpp"
 
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
@@ -126,13 +127,8 @@ bool fiber_ref::cancel_requested() const noexcept {
 std::vector<fiber_ref> fiber_ref::children() const {
   std::vector<fiber_ref> all;
   if (done()) return all;
-  for (auto* s = get()->chain.innermost; s != nullptr && s->fiber == get();
-       s = s->parent) {
-    std::vector<fiber_ref> here;
-    for (fiber_state* c = s->children.first; c != nullptr; c = c->next_sibling) {
-      if (c->phase != fiber_phase::ended) here.emplace_back(detail::fiber_handle(c));
-    }
-    all.insert(all.begin(), here.begin(), here.end());
+  for (auto* f = detail::first_child(*get()); f != nullptr; f = detail::next_child(*f)) {
+    if (f->phase != fiber_phase::ended) all.emplace_back(detail::fiber_handle(f));
   }
   return all;
 }

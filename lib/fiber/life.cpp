@@ -3,6 +3,7 @@
 
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/finalize.hpp"
+#include "lib/fiber/home.hpp"
 #include "lib/fiber/verbs.hpp"
 #include "lib/fiber/wait_cycle.hpp"
 
@@ -111,8 +112,7 @@ bool is_observed(const fiber_state& self) noexcept {
 /// Tells everybody, in this order: awaiters and monitors, then whoever it lives in.
 void announce(scheduler& s, fiber_state& self) {
   cancel_scope& home = *self.root.parent;
-  fiber_state& parent = *home.fiber;
-  const bool observed = is_observed(self);
+  self.observed = is_observed(self);
   self.phase = fiber_phase::ended;
   if (self.to_disturb) s.forget_to_disturb(self);
   // Those who queue up again meanwhile, as supervisors do, wait for the next end.
@@ -125,7 +125,7 @@ void announce(scheduler& s, fiber_state& self) {
     s.wake_first(self.box.senders);
   notify_monitors(self);
   fail_linked(self);
-  --home.living;
+  --count_with(self, home);
   if (!self.restartable) {
     forget_others(self);
     remove(home.children, self);
@@ -133,13 +133,10 @@ void announce(scheduler& s, fiber_state& self) {
   }
   if (home.child_ended != nullptr) {
     home.child_ended(home, self);
-  } else if (self.error && !observed) {
-    push_edge(parent, {.error = self.error, .child = fiber_handle(&self)});
+  } else if (self.error && !self.observed) {
+    push_edge(*home.fiber, {.error = self.error, .child = fiber_handle(&self)});
   }
-  if (home.living == 0 && home.joining) {
-    home.joining = false;
-    s.unpark(parent);
-  }
+  wake_joining(s, home);
 }
 
 /// Lets go of the runtime's own reference. The stack is in use until something else runs.
@@ -281,7 +278,7 @@ void revive(scheduler& s, fiber_state& ended) {
     ended.extras->suppressed.clear();
     ended.extras->error_source = {};
   }
-  ++home.living;
+  ++count_with(ended, home);
   sanitizer_destroy(ended.sanitizer);
   sanitizer_create(ended.sanitizer, ended.stack);
   sanitizer_reuse({ended.stack.low, static_cast<std::byte*>(ended.body)});
@@ -318,7 +315,7 @@ std::exception_ptr wait_for_children(scheduler& s, cancel_scope& node) {
 }
 
 std::exception_ptr join_or_raised(scheduler& s, cancel_scope& node) {
-  while (node.living != 0) {
+  while (node.living != 0 || dismiss_daemons(node)) {
     if (node.fiber->chain.no_suspend != 0) die_of_suspending(*node.fiber);
     if (std::exception_ptr raised = wait_for_children(s, node)) return raised;
   }
@@ -327,7 +324,7 @@ std::exception_ptr join_or_raised(scheduler& s, cancel_scope& node) {
 }
 
 void join(scheduler& s, cancel_scope& node) {
-  while (node.living != 0) {
+  while (node.living != 0 || dismiss_daemons(node)) {
     if (node.fiber->chain.no_suspend != 0) die_of_suspending(*node.fiber);
     break_cycles(s, *node.fiber, node);
     waiter how;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/home.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/signals.hpp"
 #include "lib/fiber/verbs.hpp"
@@ -24,6 +25,7 @@ namespace {
 /// What `run` was told, for those who report to it.
 struct run_state {
   const run_options& options;
+  cancel_scope& daemons;
   bool deadlock_told = false;
 };
 constinit thread_local run_state* this_run = nullptr;
@@ -108,6 +110,11 @@ body_end run_main_body(function_ref<void()> body) {
   }
 }
 
+/// What is told of a daemon's end.
+void report_failure(cancel_scope&, fiber_state& daemon) noexcept {
+  if (daemon.error && !daemon.observed) report_unhandled(daemon, daemon.error);
+}
+
 /// The main fiber's control block: the thread owns the stack.
 fiber_handle make_main() {
   auto* const main = new fiber_state;
@@ -122,6 +129,7 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
   fiber_state& main = s.main();
   body_end end = run_main_body(body);
   end_children(main);
+  end_daemons(s);
   settle_outcome(main, std::move(end));
   clear_mailbox(main.box);
   forget_others(main);
@@ -137,6 +145,11 @@ bool is_suspended(const fiber_state& fiber) noexcept {
   return fiber.phase == fiber_phase::parked && fiber.waiting->what == waits_to_be_stopped;
 }
 
+cancel_scope* daemons_of(const fiber_state& fiber) noexcept {
+  const bool has_them = this_run != nullptr && this_run->daemons.fiber == &fiber;
+  return has_them ? &this_run->daemons : nullptr;
+}
+
 void report_unhandled(const fiber_state& from, std::exception_ptr error) noexcept {
   if (this_run != nullptr && this_run->options.on_unhandled) {
     this_run->options.on_unhandled(std::move(error));
@@ -150,12 +163,15 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
   if (this_scheduler != nullptr) {
     throw structure_error("run inside of a fiber: this thread is a scheduler already");
   }
-  run_state state{options};
+  cancel_scope daemons;
+  run_state state{.options = options, .daemons = daemons};
   int signal = 0;
   ending how;
   {
     // Gone before `exit`, which unwinds nothing.
     const fiber_handle main = make_main();
+    daemons.fiber = main.get();
+    daemons.child_ended = &report_failure;
     {
       scheduler s(engine_of(options.backend), *main.get(), options.stack_size,
                   {.on_signal = &on_signal,

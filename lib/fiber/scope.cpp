@@ -6,6 +6,7 @@
 #include "lib/fiber/run_in.hpp"
 
 #include <motet/cancel_on.hpp>
+#include <motet/finally.hpp>
 #include <motet/scope.hpp>
 
 #include <algorithm>
@@ -24,7 +25,8 @@ scope::scope(scope_options options) : options_(options) {
 }
 
 cancel_scope* scope::open_node() {
-  if (closed_) throw structure_error("spin into a scope that has been left");
+  if (closed_)
+    throw structure_error("spin into a scope that has been left, or is about to be");
   return this;
 }
 
@@ -62,10 +64,11 @@ void scope::hear_of_child(cancel_scope& node, fiber_state& child) noexcept {
 void scope::hear_of_end(fiber_state& child) noexcept {
   if (child.supervised_by != nullptr) return;  // whose business it is
   if (child.error) {
+    if (std::exchange(child.starting, false)) return;
     if (options_.errors == error_policy::fail) {
       if (errors_.empty()) source_ = detail::fiber_handle(&child);
       fail(child.error);
-    } else {
+    } else if (!child.observed) {
       detail::report_unhandled(child, child.error);
     }
   } else if (child.stopped && child.asked == detail::disposition::none) {
@@ -74,7 +77,23 @@ void scope::hear_of_end(fiber_state& child) noexcept {
 }
 
 std::size_t scope::size() const noexcept {
-  return living;
+  return living + daemons;
+}
+
+void scope::add_finalizer(std::unique_ptr<detail::finalizer> last) {
+  if (closed_) {
+    shield([&] { last->run(); });
+    throw structure_error("on_exit of a scope that is being left: called at once");
+  }
+  last->earlier = std::exchange(finalizers_, nullptr);
+  finalizers_ = std::move(last);
+}
+
+void scope::finalize() {
+  while (const auto last = std::exchange(finalizers_, nullptr)) {
+    finalizers_ = std::move(last->earlier);
+    detail::finalize([&] { last->run(); });
+  }
 }
 
 scope_ref scope::ref() const {
@@ -113,9 +132,10 @@ void scope::finish(std::exception_ptr unwound, bool has_result) {
   while (std::exception_ptr raised = detail::join_or_raised(s, *this)) {
     body_failed(raised);
   }
+  closed_ = true;
+  finalize();
   for (std::exception_ptr& error : detail::take_finalizer_errors(self, *this))
     keep(std::move(error));
-  closed_ = true;
   const bool cancelled_here = request != nullptr;
   cancel_scope* const outside = detail::find_cancelled_outside(self, *this);
   std::exception_ptr no_result;

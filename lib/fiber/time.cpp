@@ -2,7 +2,10 @@
 #include "lib/core/cancel_tree.hpp"
 
 #include <motet/error.hpp>
+#include <motet/spin_loop.hpp>
 #include <motet/time.hpp>
+
+#include <algorithm>
 
 namespace motet {
 
@@ -45,6 +48,18 @@ time_point next_tick(time_point last, duration step) {
   if (step <= duration::zero()) throw structure_error("every needs a positive interval");
   const time_point now = clock::now();
   return last + step * ((now - last) / step + 1);
+}
+
+duration step_of(const loop_options& options) {
+  const bool paced = options.every != duration::zero();
+  if (paced ? options.every < duration::zero() || options.rate != 0
+            : !(options.rate >= 0)) {
+    throw structure_error(
+        "spin_loop takes one of .every and .rate, and nothing negative");
+  }
+  if (paced || options.rate == 0) return options.every;
+  const std::chrono::duration<double> step(1 / options.rate);
+  return std::max(saturate(step), duration(1));
 }
 
 MOTET_JUMPS_BACK void sleep_for(duration span) {

@@ -62,6 +62,8 @@ struct cancel_scope {
   fiber_list children;
   /// How many of the children have not ended; the others can be restarted.
   std::uint32_t living = 0;
+  /// How many more there are that end with the node instead of being waited for.
+  std::uint32_t daemons = 0;
   /// The fiber waits for the last child to end, to leave the node.
   bool joining = false;
   /// Hears of every child's end. Null: a child's error is raised into the fiber.
