@@ -125,6 +125,15 @@ TEST_SUITE("counters") {
       CHECK(testing::stacks_in_use() == 0);
     });
   }
+
+  TEST_CASE("a handle of an earlier run gives nothing to the pool of a later one") {
+    fiber<void> kept;
+    testing::run([&] { (kept = spin([] {})).await(); });
+    testing::run([&] {
+      kept = {};
+      CHECK(testing::stacks_in_use() == 0);
+    });
+  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 /// microseconds, and takes the same course every time. If all are parked and there is no
 /// deadline, the main fiber gets a deadlock_error that says who waits for what.
 
+#include <motet/cancel_everywhere.hpp>
 #include <motet/run.hpp>
 #include <motet/sequencer.hpp>
 #include <motet/time.hpp>

@@ -52,10 +52,10 @@ void close_door(remote_queue& door) {
 }
 
 /// Ids of different schedulers never meet: each has room for 2^40 fibers.
-std::uint64_t first_id() {
+std::uint64_t first_id(unsigned bits) {
   door_keeper& keeper = doors();
   const std::lock_guard lock(keeper.mutex);
-  return keeper.opened << 40U;
+  return keeper.opened << bits;
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ scheduler::scheduler(engine kernel, fiber_state& main, std::size_t stack_size,
       door_(open_door(*kernel_)),
       main_(main),
       hooks_(hooks),
-      next_id_(first_id()),
+      next_id_(first_id(id_bits)),
       stacks_(stack_size) {
   install_overflow_handler(hooks.on_overflow);
   queue_.reserve(1);

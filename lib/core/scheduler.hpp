@@ -137,6 +137,9 @@ class scheduler {
     }
   }
 
+  /// A turn is taken when the running fiber gives up the thread.
+  void take_turn_soon() noexcept { slice_left_ = 0; }
+
   /// A stack for a fiber; `extra` is what its body takes of it. Makes room for the fiber
   /// in the run queue.
   [[nodiscard]] stack_span take_stack(std::size_t size, std::size_t extra);
@@ -168,6 +171,10 @@ class scheduler {
   [[nodiscard]] backend& kernel() noexcept { return *kernel_; }
   [[nodiscard]] remote_queue& door() noexcept { return *door_; }
   [[nodiscard]] std::uint64_t next_id() noexcept { return next_id_++; }
+  /// Whether the fiber is one of this scheduler's, not of an earlier one on this thread.
+  [[nodiscard]] bool spun(const fiber_state& fiber) const noexcept {
+    return fiber.id >> id_bits == next_id_ >> id_bits;
+  }
 
   /// Fires what is due. Points that compute without parking do this themselves.
   void expire_timers() noexcept {
@@ -181,6 +188,8 @@ class scheduler {
   void wake_came() noexcept { --expected_wakes_; }
 
  private:
+  /// Of an id, those that count the fibers of a scheduler; above them, the scheduler's.
+  static constexpr unsigned id_bits = 40;
   static constexpr int slice = 64;
   static constexpr int points_per_run = 128;
 

@@ -76,8 +76,10 @@ void reclaim_there(fiber_state& fiber) noexcept {
 void reclaim(fiber_state& fiber) noexcept {
   if (fiber.is_main()) {
     delete &fiber;
-  } else if (is_local(fiber)) {
+  } else if (this_scheduler != nullptr && this_scheduler->spun(fiber)) {
     reclaim_here(fiber);
+  } else if (is_local(fiber)) {  // of an earlier scheduler that had the same door
+    reclaim_anywhere(fiber);
   } else {
     reclaim_there(fiber);
   }

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+#include "test/support/network.hpp"
+
+#include <motet/motet.hpp>
+#include <motet/testing.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace motet {
+namespace {
+
+using testing::cancel_everywhere;
+using testing::cancel_everywhere_error;
+
+/// What is said about the runs of `f` that fail.
+template <class F>
+std::vector<std::string> failures_of(F&& f,
+                                     testing::cancel_everywhere_options options = {}) {
+  try {
+    cancel_everywhere(options, std::forward<F>(f));
+  } catch (const cancel_everywhere_error& error) {
+    return error.failures();
+  }
+  return {};
+}
+
+/// What is said when point `number`, a sleep, is cancelled "before" it or "in" it.
+std::string in_sleep(int number, const std::string& when, const std::string& wrong) {
+  return "point " + std::to_string(number) +
+         ", in fiber \"f\": waits for a point in time; cancelled " + when +
+         " it: " + wrong;
+}
+
+void run_a_worker() {
+  const auto worker = spin({.name = "worker"}, [] {
+    for (;;)
+      static_cast<void>(receive<int>());
+  });
+  worker << 1 << 2;
+  sleep(1ms);
+  worker.interrupt();
+}
+
+TEST_SUITE("cancel_everywhere") {
+  TEST_CASE("each point is cancelled before it and, if it waits, in it") {
+    int begun = 0;
+    int slept = 0;
+    const auto report = cancel_everywhere([&] {
+      ++begun;
+      sleep(10ms);
+      checkpoint();
+      ++slept;
+    });
+    CHECK(report.points == 4);  // a checkpoint looks twice
+    CHECK(report.runs == 1 + 4 + 1);
+    CHECK(begun == 5);  // not begun: once
+    CHECK(slept == 1);
+    const std::vector<std::string> sites{"1, in fiber \"f\": need not wait",
+                                         "2, in fiber \"f\": waits for a point in time",
+                                         "3, in fiber \"f\": need not wait",
+                                         "4, in fiber \"f\": need not wait"};
+    CHECK((report.sites == sites));
+  }
+
+  TEST_CASE("points of all fibers below count") {
+    const auto report = cancel_everywhere(&run_a_worker);
+    CHECK(report.points > 6);
+    CHECK(report.runs > report.points);
+  }
+
+  TEST_CASE("each fiber can be stopped alone") {
+    testing::cancel_everywhere_report block = cancel_everywhere(&run_a_worker);
+    const auto each = cancel_everywhere({.each_fiber = true}, &run_a_worker);
+    CHECK(each.points == block.points);
+    CHECK(each.runs > block.runs);
+  }
+
+  TEST_CASE("two calls do the same") {
+    const auto first = cancel_everywhere(&run_a_worker);
+    const auto second = cancel_everywhere(&run_a_worker);
+    CHECK(first.runs == second.runs);
+    CHECK(first.sites == second.sites);
+  }
+
+  TEST_CASE("a value that wins over the cancellation is a good end") {
+    const auto report = cancel_everywhere([] { return shield([] { return 42; }); });
+    CHECK(report.points == 1);
+  }
+
+  TEST_CASE("an error that is thrown anyway is a good end") {
+    const auto report = cancel_everywhere([] {
+      sleep(1ms);
+      throw std::runtime_error("as always");
+    });
+    CHECK(report.points == 2);
+  }
+
+  TEST_CASE("it is refused inside of a fiber") {
+    testing::run([] { CHECK_THROWS_AS(cancel_everywhere([] {}), structure_error); });
+  }
+}
+
+/// Work taken is work done, unless somebody is stopped in between.
+struct ledger {
+  int taken = 0;
+  int done = 0;
+
+  void check() const {
+    if (taken != done) throw std::runtime_error("work was lost");
+  }
+};
+
+TEST_SUITE("cancel_everywhere finds") {
+  TEST_CASE("a descriptor that is left open") {
+    const auto failures = failures_of([] {
+      tcp::listener door = test::listen_here();
+      tcp::stream near = test::connect_to(door);
+      alignas(tcp::stream) std::byte room[sizeof(tcp::stream)];
+      auto* const far = ::new (room) tcp::stream(door.accept());
+      sleep(1ms);
+      far->~stream();
+    });
+    REQUIRE(failures.size() == 3);
+    // The accept came first, so that it is the sleep that throws.
+    CHECK(failures[0] ==
+          "point 3, in fiber \"f\": waits for its turn; cancelled in it: 1 descriptor is "
+          "open");
+    CHECK(failures[1] == in_sleep(4, "before", "1 descriptor is open"));
+    CHECK(failures[2] == in_sleep(4, "in", "1 descriptor is open"));
+  }
+
+  TEST_CASE("a message that nobody owns any more") {
+    detail::message_ptr lost;
+    const auto failures = failures_of(
+        [&] {
+          lost = detail::make_message(42);
+          yield();
+          lost = {};
+        },
+        {.afterwards = [&] { lost = {}; }});
+    REQUIRE(failures.size() == 3);
+    CHECK(
+        failures[0] ==
+        "point 2, in fiber \"f\": waits for its turn; cancelled before it: 1 message was "
+        "never received nor dropped");
+  }
+
+  TEST_CASE("work that is taken and not done") {
+    ledger jobs;
+    const auto failures = failures_of(
+        [&] {
+          jobs = {};
+          const auto worker = spin({.name = "worker"}, [&] {
+            jobs.taken += receive<int>();
+            checkpoint();
+            ++jobs.done;
+          });
+          worker << 1;
+          worker.await();
+        },
+        {.afterwards = [&] { jobs.check(); }});
+    REQUIRE(failures.size() == 2);
+    for (const std::string& failure : failures) {
+      CHECK(failure.find("in fiber \"worker\"") != std::string::npos);
+      CHECK(failure.find("afterwards: work was lost") != std::string::npos);
+    }
+  }
+
+  TEST_CASE("a fiber that waits for ever in a shield") {
+    const auto failures = failures_of([] {
+      const auto other = spin({.name = "other"}, [] { suspend(); });
+      try {
+        sleep(1ms);
+      } catch (const cancelled&) {
+        shield([] { static_cast<void>(receive<int>()); });
+      }
+      other.interrupt();
+    });
+    REQUIRE(failures.size() >= 2);
+    CHECK(failures[0].find(in_sleep(2, "before", "does not end: every fiber is")) == 0);
+    CHECK(failures[0].find("\"f\" waits for a message") != std::string::npos);
+  }
+
+  TEST_CASE("a fiber that goes on for ever in a shield") {
+    const auto failures = failures_of([] {
+      try {
+        sleep(1ms);
+      } catch (const cancelled&) {
+        shield([] {
+          for (;;)
+            sleep(1ms);
+        });
+      }
+    });
+    REQUIRE(failures.size() == 2);
+    CHECK(failures[1] ==
+          in_sleep(2, "in", "does not end: after 1021 points it still runs"));
+  }
+
+  TEST_CASE("a cancellation that is made an error") {
+    const auto failures = failures_of([] {
+      try {
+        sleep(1ms);
+      } catch (...) {
+        throw std::runtime_error("no sleep");
+      }
+    });
+    REQUIRE(failures.size() == 2);
+    CHECK(failures[0] == in_sleep(2, "before", "ended with an error: no sleep"));
+    CHECK(failures[1] == in_sleep(2, "in", "ended with an error: no sleep"));
+  }
+
+  TEST_CASE("no fault in an error that is expected") {
+    const auto report = cancel_everywhere(
+        {.expected =
+             [](const std::exception_ptr& e) { return describe(e) == "no sleep"; }},
+        [] {
+          try {
+            sleep(1ms);
+          } catch (...) {
+            throw std::runtime_error("no sleep");
+          }
+        });
+    CHECK(report.points == 2);
+  }
+
+  TEST_CASE("an error of a daemon that nobody is there to get") {
+    const auto failures = failures_of([] {
+      with_scope({.errors = error_policy::isolate}, [](scope& s) {
+        s.spin([] {
+          try {
+            sleep(1ms);
+          } catch (...) {
+            throw std::runtime_error("no sleep");
+          }
+        });
+      });
+    });
+    REQUIRE(failures.size() == 2);
+    CHECK(failures[0].find("nobody handled an error: no sleep") != std::string::npos);
+  }
+
+  TEST_CASE("a handle that is kept") {
+    fiber<void> kept;
+    const auto failures = failures_of([&] {
+      kept = spin([] { sleep(1ms); });
+      kept.await();
+      kept = {};
+    });
+    CHECK(failures.size() > 1);
+    CHECK(failures.back().find("1 stack is in use") != std::string::npos);
+  }
+
+  TEST_CASE("what is wrong without any cancellation") {
+    const auto failures = failures_of([] { suspend(); });
+    REQUIRE(failures.size() == 1);
+    CHECK(failures[0].find("the run without cancellation: does not end") == 0);
+  }
+
+  TEST_CASE("a function that does not do the same each time") {
+    int calls = 0;
+    const auto failures = failures_of([&] {
+      if (++calls == 1) checkpoint();
+    });
+    REQUIRE(failures.size() == 2);
+    CHECK(failures[0].find("took another course") != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace motet
