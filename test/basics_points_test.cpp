@@ -101,6 +101,7 @@ const std::vector<call>& non_points() {
          CHECK(t.open.set());
          CHECK_FALSE(t.kept.set_exception(trouble()));
        }},
+      {"stop_token", [](things&) { (void)this_fiber::stop_token(); }},
       {"state", [](things& t) { (void)t.parked.state(); }},
       {"name", [](things& t) { (void)t.parked.name(); }},
       {"children", [](things&) { (void)this_fiber::self().children(); }},

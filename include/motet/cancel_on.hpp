@@ -2,7 +2,7 @@
 #pragma once
 
 /// @file
-/// A block that a std::stop_token cancels.
+/// Requests to stop, from and to code that knows std::stop_token.
 
 #include <motet/scope.hpp>
 
@@ -56,5 +56,17 @@ auto cancel_on(std::stop_token token, F&& f, call_site where = call_site::here()
     return result;
   }
 }
+
+namespace this_fiber {
+
+/// A token for code that is no fiber: requested as soon as a scope is asked to stop that
+/// can be seen from here, the fiber, a timeout or a scope around this call, and never
+/// any more once the innermost of them is left. In a shield: once the shield is left.
+/// `terminate` with a grace requests it before anything is thrown. Its callbacks run
+/// where the request is made, or between two fibers: they must neither park nor spin.
+/// Outside of fibers: a token that is never requested. Never parks.
+[[nodiscard]] std::stop_token stop_token();
+
+}  // namespace this_fiber
 
 }  // namespace motet

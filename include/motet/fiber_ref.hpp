@@ -64,7 +64,8 @@ class fiber_ref {
   bool cancel(E error, call_site where = call_site::here()) const {
     return cancel_with(std::make_exception_ptr(std::move(error)), where);
   }
-  /// Asks it to stop once `grace` has passed, if it has not ended by then. Never parks.
+  /// Asks it to stop once `grace` has passed, if it has not ended by then. Stop tokens of
+  /// it and of all below are requested now. Never parks.
   bool terminate(duration grace = {}, call_site where = call_site::here()) const;
   /// Unwinds the fiber and runs it again under the same identity. Its mailbox is emptied
   /// now, so that what is sent after this call reaches the new run. One that has ended

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
 
+#include "lib/core/stop_tokens.hpp"
+
 #include <motet/error.hpp>
 
 #include <algorithm>
@@ -147,10 +149,12 @@ void notify_below(cancel_scope& node) noexcept {
   }
   tell(s, *node.fiber);
   s.disturb_some();
+  s.run_stop_callbacks();
 }
 
 void disturb(fiber_state& fiber) noexcept {
   fiber.attention = true;
+  request_tokens(fiber);
   if (fiber.phase != fiber_phase::parked) return;
   waiter& how = *fiber.waiting;
   if (how.abort == nullptr || how.aborted) return;
@@ -207,8 +211,9 @@ std::exception_ptr take_edge(fiber_state& self) {
 bool anything_pending(const fiber_state& fiber) noexcept {
   if (fiber.has_edges() || fiber.chain.no_suspend != 0) return true;
   if (this_scheduler->on_point.reached != nullptr) return true;
+  const bool open_tokens = has_open_tokens(fiber);
   for (const cancel_scope* s = fiber.chain.innermost; s != nullptr; s = s->parent) {
-    if (s->request != nullptr) return true;
+    if (s->request != nullptr || (open_tokens && in_grace(*s))) return true;
   }
   return false;
 }
@@ -217,6 +222,8 @@ void deliver(fiber_state& self) {
   if (self.chain.no_suspend != 0) die_of_suspending(self);
   const point_listener& on_point = this_scheduler->on_point;
   if (on_point.reached != nullptr) on_point.reached(on_point.listener, self);
+  request_tokens(self);
+  this_scheduler->run_stop_callbacks();
   if (!self.chain.masked) throw_pending(self);
   self.attention = anything_pending(self);
 }

@@ -24,6 +24,9 @@ namespace motet::detail {
 /// How many exceptions are in flight on the fiber, running or not.
 [[nodiscard]] unsigned uncaught_in(const fiber_state& fiber) noexcept;
 
+/// The tokens that were asked for in a node are never requested any more.
+void forget_tokens(fiber_state& fiber, cancel_scope& node) noexcept;
+
 /// Opens and closes a node as the innermost of the running fiber.
 inline void open_scope(scheduler& s, cancel_scope& node) noexcept {
   fiber_state& self = s.running();
@@ -38,6 +41,7 @@ inline void close_scope(fiber_state& self, cancel_scope& node) noexcept {
   MOTET_EXPECT(self.chain.innermost == &node);
   MOTET_EXPECT(node.children.first == nullptr);
   self.chain.innermost = node.parent;
+  if (node.has_token) forget_tokens(self, node);
   if (node.request != nullptr) drop_reference(std::exchange(node.request, nullptr));
 }
 

@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,13 @@ struct link_to {
   call_site where;
 };
 
+/// A stop token that was asked for while `node` was innermost.
+struct owned_token {
+  const cancel_scope* node = nullptr;
+  std::stop_source source;
+  bool requested = false;
+};
+
 /// What few fibers have.
 struct fiber_extras {
   std::string name;
@@ -108,6 +116,8 @@ struct fiber_extras {
   std::exception_ptr cancel_error;  ///< What `cancel` asked it to end with.
   fiber_handle error_source;        ///< Where the error it ended by arose.
   std::unique_ptr<grace_timer> grace;
+  std::vector<owned_token> tokens;
+  unsigned open_tokens = 0;  ///< How many of them were not requested.
 };
 
 /// What a fiber is doing; other threads may look.

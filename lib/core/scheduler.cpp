@@ -117,6 +117,7 @@ fiber_state& scheduler::turn() noexcept {
     expire_until(time_.correct());
     to_disturb_.left = slice;
     disturb_some();
+    if (!stops_.empty()) request_stops();
     if (queue_.empty() && stuck(++quiet)) hooks_.on_deadlock(*this);
   } while (queue_.empty());
   slice_left_ = slice;
@@ -153,6 +154,7 @@ void scheduler::settle() noexcept {
     expire_until(time_.correct());
     to_disturb_.left = slice;
     disturb_some();
+    run_stop_callbacks();
     if (queue_.size() < settling_ && to_disturb_.first == nullptr) break;
     yield();
   }
@@ -160,6 +162,7 @@ void scheduler::settle() noexcept {
 }
 
 void scheduler::run_remote() noexcept {
+  busy_ = true;
   remote_task* task = door_->take_all();
   while (task != nullptr) {
     remote_task* const next = task->next;
@@ -169,11 +172,32 @@ void scheduler::run_remote() noexcept {
   if (const auto signal = door_->take_signal(); signal.number != 0) {
     hooks_.on_signal(*this, signal.number, signal.count);
   }
+  busy_ = false;
 }
 
 void scheduler::expire_until(time_point now) noexcept {
+  busy_ = true;
   while (timer* const due = timers_.take_due(now))
     due->expired(*due);
+  busy_ = false;
+}
+
+void scheduler::add_stop(std::stop_source source) {
+  stops_.push_back(std::move(source));
+  slice_left_ = 0;  // a turn soon, if they cannot run now
+}
+
+void scheduler::request_stops() noexcept {
+  // Who parked, or runs, has nothing to do with it, but lends its stack.
+  scope_chain& chain = running_->chain;
+  running_->attention = true;
+  ++chain.no_suspend;
+  while (!stops_.empty()) {
+    const auto due = std::exchange(stops_, {});
+    for (std::stop_source source : due)
+      source.request_stop();
+  }
+  --chain.no_suspend;
 }
 
 void scheduler::add_to_disturb(fiber_state& fiber) noexcept {

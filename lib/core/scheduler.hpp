@@ -31,6 +31,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -156,6 +157,14 @@ class scheduler {
   /// Tells those whose turn it is.
   void disturb_some() noexcept;
 
+  /// Others than fibers are to be told, by callbacks that may do anything but wait.
+  void add_stop(std::stop_source source);
+  /// Runs them, unless this is the middle of something: then the next turn does.
+  void run_stop_callbacks() noexcept {
+    if (stops_.empty() || busy_ || running_->phase != fiber_phase::running) return;
+    request_stops();
+  }
+
   /// Hears of every point that is reached, before it looks. Attention stays on meanwhile.
   point_listener on_point;
   /// How many stacks are not free, though their fiber may have ended.
@@ -180,6 +189,7 @@ class scheduler {
   void expire_timers() noexcept {
     if (timers_.empty()) return;
     expire_until(time_.correct());
+    run_stop_callbacks();
   }
 
   /// Somebody outside of motet's sight will wake a fiber: nothing is deadlocked
@@ -230,6 +240,7 @@ class scheduler {
   void wait() noexcept;
   void poll(time_point until) noexcept;
   void run_remote() noexcept;
+  void request_stops() noexcept;
   void expire_until(time_point now) noexcept;
   [[nodiscard]] bool stuck(int quiet) noexcept;
   [[nodiscard]] stack_pool& pool_for(std::size_t size);
@@ -253,6 +264,8 @@ class scheduler {
     fiber_state* last = nullptr;
     int left = slice;  ///< How many more may be told in this turn.
   } to_disturb_;
+  std::vector<std::stop_source> stops_;
+  bool busy_ = false;  ///< Runs what timers or other threads have brought.
   std::size_t live_ = 0;
   std::size_t settling_ = 0;
   std::size_t expected_wakes_ = 0;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
+#include "lib/core/stop_tokens.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/remote.hpp"
 #include "lib/fiber/verbs.hpp"
 #include "lib/fiber/wait_cycle.hpp"
 
+#include <motet/cancel_on.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
 #include <motet/interrupt_all.hpp>
@@ -230,7 +232,11 @@ namespace this_fiber {
 
 fiber_ref self() noexcept {
   if (detail::this_scheduler == nullptr) return {};
-  return fiber_ref(detail::fiber_handle(&detail::this_scheduler->running()));
+  detail::fiber_state& running = detail::this_scheduler->running();
+  // Between two fibers, code may run on the stack of one that is parked.
+  const fiber_phase phase = running.phase;
+  if (phase != fiber_phase::running && phase != fiber_phase::ended) return {};
+  return fiber_ref(detail::fiber_handle(&running));
 }
 
 std::uint64_t id() noexcept {
@@ -245,6 +251,11 @@ std::string name() {
 time_point deadline() noexcept {
   if (detail::this_scheduler == nullptr) return time_point::max();
   return detail::deadline_of(detail::this_scheduler->running());
+}
+
+std::stop_token stop_token() {
+  if (detail::this_scheduler == nullptr) return {};
+  return take_token(detail::this_scheduler->running());
 }
 
 bool cancel_pending() noexcept {

@@ -196,6 +196,7 @@ void end_children(fiber_state& self) {
   scheduler& s = *this_scheduler;
   drop_grace(s, self);
   self.ending = true;
+  if (self.root.has_token) forget_tokens(self, self.root);
   self.reason = self.root.request;
   if (self.reason != nullptr) add_reference(*self.reason);
   if (self.root.living != 0 && self.root.request == nullptr) {

@@ -88,6 +88,7 @@ bool begin_grace(fiber_state& fiber, duration grace, request_record* why) {
   s.timers().add(*timer, timer_heap::rank::scope);
   fiber.asked = disposition::stop;
   fiber.more().grace = std::move(timer);
+  notify_below(fiber.root);  // tokens are requested now, fibers once the grace is over
   return true;
 }
 

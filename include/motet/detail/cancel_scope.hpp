@@ -78,6 +78,8 @@ struct cancel_scope {
   bool grace = false;
   /// Nothing from further out gets to the fibers that were spun in this node.
   bool cut = false;
+  /// A std::stop_token was asked for in it.
+  bool has_token = false;
 };
 
 /// The chain of the fiber that runs. Throws structure_error outside of one.
