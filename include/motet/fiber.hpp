@@ -13,11 +13,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
-#include <variant>
-#include <vector>
 
 namespace motet {
 
@@ -122,52 +119,6 @@ class scoped_fiber {
  private:
   fiber_ref fiber_;
 };
-
-namespace detail {
-
-template <class T>
-auto await_for_tuple(const fiber<T>& f) {
-  if constexpr (std::is_void_v<T>) {
-    f.await();
-    return std::monostate{};
-  } else {
-    return f.await();
-  }
-}
-void await_all_ended(const fiber_ref* const* fibers, std::size_t count);
-
-}  // namespace detail
-
-/// Waits for all of them. If one fails the others are stopped, and its error is thrown
-/// once all have ended. `void` becomes std::monostate. Cancellation point.
-template <class... T>
-requires(sizeof...(T) > 0) auto await_all(const fiber<T>&... fibers) {
-  const fiber_ref* const list[] = {&fibers...};
-  detail::await_all_ended(list, sizeof...(T));
-  if constexpr (!(std::is_void_v<T> && ...)) {
-    return std::tuple{detail::await_for_tuple(fibers)...};
-  }
-}
-
-/// As above, for a range of fibers of one type. Cancellation point.
-template <class Range>
-requires requires(Range& r) {
-  typename std::decay_t<decltype(*r.begin())>::result_type;
-}
-auto await_all(const Range& fibers) {
-  using T = typename std::decay_t<decltype(*fibers.begin())>::result_type;
-  std::vector<const fiber_ref*> list;
-  for (const fiber<T>& each : fibers)
-    list.push_back(&each);
-  detail::await_all_ended(list.data(), list.size());
-  if constexpr (!std::is_void_v<T>) {
-    std::vector<T> results;
-    results.reserve(list.size());
-    for (const fiber<T>& each : fibers)
-      results.push_back(each.await());
-    return results;
-  }
-}
 
 /// The fiber that runs. Outside of one: a null handle, zero, nothing.
 namespace this_fiber {

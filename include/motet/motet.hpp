@@ -4,6 +4,7 @@
 /// @file
 /// Everything but the headers for tests.
 
+#include <motet/await.hpp>
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
 #include <motet/cancel_on.hpp>
@@ -20,6 +21,7 @@
 #include <motet/outcome.hpp>
 #include <motet/promise.hpp>
 #include <motet/ready_signal.hpp>
+#include <motet/race.hpp>
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/scope_ref.hpp>
@@ -30,3 +32,4 @@
 #include <motet/tcp.hpp>
 #include <motet/time.hpp>
 #include <motet/timeout.hpp>
+#include <motet/when_all.hpp>

@@ -6,6 +6,7 @@
 #include "lib/fiber/verbs.hpp"
 #include "lib/fiber/wait_cycle.hpp"
 
+#include <motet/await.hpp>
 #include <motet/cancel_on.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
@@ -88,6 +89,10 @@ void throw_end(const fiber_handle& fiber, bool has_result) {
 
 }  // namespace
 
+void check_end(const fiber_handle& fiber, bool has_result) {
+  if (fiber.get()->error || fiber.get()->stopped) throw_end(fiber, has_result);
+}
+
 MOTET_JUMPS_BACK void wait_for_end(const fiber_handle& fiber) {
   wait_for(fiber);
 }
@@ -106,89 +111,156 @@ void throw_taken() {
 
 namespace {
 
-/// Waiting for several fibers at once.
+/// Children's errors that were to be thrown here, and which a wait takes over.
+class taken_edges {
+ public:
+  explicit taken_edges(fiber_state& self) noexcept : self_(self) {}
+  taken_edges(const taken_edges&) = delete;
+  taken_edges& operator=(const taken_edges&) = delete;
+  /// What nobody kept is to be thrown here again.
+  ~taken_edges() {
+    for (const fiber_handle& child : taken_)
+      push_edge(self_, {.error = child.get()->error, .child = child});
+  }
+
+  void take(const fiber_handle& child) {
+    taken_.reserve(taken_.size() + 1);
+    if (withdraw_edge(self_, target_of(child))) taken_.push_back(child);
+  }
+  void keep(const fiber_handle& child) noexcept {
+    std::erase_if(taken_, [&](const fiber_handle& f) { return f.get() == child.get(); });
+  }
+  void keep_all() noexcept { taken_.clear(); }
+
+ private:
+  fiber_state& self_;
+  std::vector<fiber_handle> taken_;
+};
+
+enum class until : std::uint8_t { all, failure, first };
+
+/// Waiting for several fibers at once: until all have ended, or one of them fails, or the
+/// first ends.
 struct group_wait : waiter {
   struct place : queue_waiter {
     group_wait* group = nullptr;
-    const fiber_handle* target = nullptr;
-
-    place() = default;
-    place(const place&) = delete;
-    place& operator=(const place&) = delete;
-    ~place() {
-      if (queue != nullptr) queue->remove(*this);
-    }
   };
 
+  const fiber_ref* const* fibers;
+  std::size_t count;
+  until end;
   std::vector<place> places;
-  std::size_t left = 0;                  ///< How many have not ended.
-  const fiber_handle* failed = nullptr;  ///< The first of them that did.
-  bool until_failure = false;
+  std::size_t left = 0;    ///< How many have not ended.
+  std::size_t decided_by;  ///< The number of the one that ends the wait early.
   bool parked = false;
 
-  [[nodiscard]] bool is_over() const noexcept {
-    return left == 0 || (until_failure && failed != nullptr);
+  group_wait(const fiber_ref* const* list, std::size_t size, until how) noexcept
+      : fibers(list), count(size), end(how), decided_by(size) {
+    what = how == until::first ? "the end of one of several fibers"
+                               : "the end of several fibers";
+    abort = [](waiter& w) noexcept {
+      static_cast<group_wait&>(w).leave();
+      this_scheduler->unpark(*w.fiber);
+    };
   }
+  group_wait(const group_wait&) = delete;
+  group_wait& operator=(const group_wait&) = delete;
+  ~group_wait() { leave(); }
 
-  void hear_of_end(const fiber_handle& ended) noexcept {
-    --left;
-    if (failed == nullptr && ended.get()->error) failed = &ended;
-    if (parked && is_over()) {
-      parked = false;
-      this_scheduler->unpark(*fiber);
-    }
+  [[nodiscard]] const fiber_handle& target(std::size_t i) const noexcept {
+    return fibers[i]->state_handle();
   }
+  [[nodiscard]] bool over() const noexcept { return left == 0 || decided_by != count; }
 
   /// Takes a place with each; those that have ended already are heard of at once.
-  void watch(const fiber_ref* const* fibers, std::size_t count) {
+  void watch() {
     places = std::vector<place>(count);
     left = count;
     for (std::size_t i = 0; i < count; ++i) {
+      fiber_state& f = target_of(target(i));
+      if (f.phase == fiber_phase::ended) {
+        hear_of_end(i);
+        if (over()) return;
+        continue;
+      }
       place& p = places[i];
       p.what = what;
-      p.fiber = fiber;
+      // One of several that may end first cannot close a circle.
+      p.fiber = end == until::first ? nullptr : fiber;
       p.group = this;
-      p.target = &fibers[i]->state_handle();
       p.taken = [](queue_waiter& w) noexcept {
         auto& mine = static_cast<place&>(w);
-        mine.group->hear_of_end(*mine.target);
+        mine.group->hear_of_end(static_cast<std::size_t>(&mine - &mine.group->places[0]));
       };
-      fiber_state& target = target_of(*p.target);
-      if (target.phase == fiber_phase::ended) {
-        hear_of_end(*p.target);
-      } else {
-        check_waitable(*fiber, target);
-        target.end_waiters.push(p);
-      }
+      f.end_waiters.push(p);
     }
   }
 
-  /// Until all have ended, or one has failed and that is enough.
+  void hear_of_end(std::size_t i) noexcept {
+    --left;
+    const bool decides = end == until::first ||
+                         (end == until::failure && target(i).get()->error != nullptr);
+    if (decides && decided_by == count) decided_by = i;
+    if (!parked || !over()) return;
+    // From now on the others' errors are no business of this wait.
+    if (end == until::first) leave();
+    parked = false;
+    this_scheduler->unpark(*fiber);
+  }
+
+  void leave() noexcept {
+    parked = false;
+    for (place& p : places) {
+      if (p.queue != nullptr) p.queue->remove(p);
+    }
+  }
+
   void wait(scheduler& s) {
-    if (is_over()) return;
+    if (over()) return;
     parked = true;
     park(s, *this);
   }
 };
 
-}  // namespace
-
-namespace {
-
-/// Waits for the end of all; their errors are the waiting fiber's business then.
-void wait_for_group(scheduler& s, group_wait& group, const fiber_ref* const* fibers,
-                    std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    withdraw_edge(s.running(), target_of(fibers[i]->state_handle()));
+/// The errors of the others stand behind the one that is thrown.
+void introduce_errors(fiber_state& self, const group_wait& group) {
+  const fiber_handle& thrown = group.target(group.decided_by);
+  introduce_error(self, thrown);
+  auto& behind = self.extras->known.back().suppressed;
+  for (std::size_t i = 0; i < group.count; ++i) {
+    const std::exception_ptr& error = group.target(i).get()->error;
+    if (error && error != thrown.get()->error) behind.push_back(error);
   }
-  group.what = "the end of several fibers";
+}
+
+/// Throws if the wait of `self` could never end.
+void check_group(const fiber_state& self, const group_wait& group) {
+  bool hope = false;  // of the first, when others cannot end before `self` does
+  for (std::size_t i = 0; i < group.count; ++i) {
+    const fiber_state& target = target_of(group.target(i));
+    const bool ended = target.phase == fiber_phase::ended;
+    hope = hope || ended || (&self != &target && !waits_for(target, self));
+    if (!ended && (group.end != until::first || !is_local(target)))
+      check_waitable(self, target);
+  }
+  if (!hope && group.count != 0) check_waitable(self, *group.target(0).get());
+}
+
+/// Waits; then the errors of those that counted are the waiting fiber's business.
+void wait_for_group(scheduler& s, group_wait& group) {
+  fiber_state& self = s.running();
+  taken_edges taken(self);
+  for (std::size_t i = 0; i < group.count; ++i)
+    taken.take(group.target(i));
   group.fiber = &enter_point(s);
-  group.abort = [](waiter& w) noexcept {
-    static_cast<group_wait&>(w).parked = false;
-    this_scheduler->unpark(*w.fiber);
-  };
-  group.watch(fibers, count);
+  check_group(self, group);
+  group.watch();
   group.wait(s);
+  if (group.end == until::first) {
+    taken.keep(group.target(group.decided_by));
+  } else {
+    taken.keep_all();
+  }
 }
 
 }  // namespace
@@ -202,21 +274,29 @@ void interrupt_each(const fiber_ref* const* fibers, std::size_t count,
   }
   for (std::size_t i = 0; i < count; ++i)
     fibers[i]->stop(why, where);
-  group_wait group;
-  wait_for_group(s, group, fibers, count);
+  group_wait group(fibers, count, until::all);
+  wait_for_group(s, group);
 }
 
-MOTET_JUMPS_BACK void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
+void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
   scheduler& s = here("await_all");
-  group_wait group;
-  group.until_failure = true;
-  wait_for_group(s, group, fibers, count);
-  if (group.failed == nullptr) return;
+  group_wait group(fibers, count, until::failure);
+  wait_for_group(s, group);
+  if (group.decided_by == count) return;
   for (std::size_t i = 0; i < count; ++i)
     fibers[i]->stop("another one of them failed");
   for (std::size_t i = 0; i < count; ++i)
     join_fiber(s, *fibers[i]->get());
-  throw_end(*group.failed, false);
+  introduce_errors(s.running(), group);
+  std::rethrow_exception(group.target(group.decided_by).get()->error);
+}
+
+std::size_t first_ended(const fiber_ref* const* fibers, std::size_t count) {
+  scheduler& s = here("first_of");
+  if (count == 0) throw structure_error("first_of none would never end");
+  group_wait group(fibers, count, until::first);
+  wait_for_group(s, group);
+  return group.decided_by;
 }
 
 }  // namespace detail

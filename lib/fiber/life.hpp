@@ -50,6 +50,8 @@ void join(scheduler& s, cancel_scope& node);
 
 /// Notes where the error of an ended fiber, about to be thrown into `self`, arose.
 void introduce_error(fiber_state& self, const fiber_handle& from);
+/// Throws what an awaiter of an ended fiber gets instead of a value, if it does.
+void check_end(const fiber_handle& fiber, bool has_result);
 /// Hands an error that nobody is there to get to `run_options::on_unhandled`.
 void report_unhandled(const fiber_state& from, std::exception_ptr error) noexcept;
 

@@ -20,6 +20,7 @@ bool is_waited_for(const fiber_state& fiber) noexcept {
 /// Adds those that wait for `fiber` itself.
 void add_waiting(std::vector<fiber_state*>& list, const fiber_state& fiber) {
   const auto add = [&](fiber_state* f) {
+    if (f == nullptr) return;  // it waits for one of several
     if (std::find(list.begin(), list.end(), f) == list.end()) list.push_back(f);
   };
   for (const queue_waiter* w = fiber.end_waiters.first; w != nullptr; w = w->next) {
