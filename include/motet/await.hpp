@@ -4,6 +4,7 @@
 /// @file
 /// Waiting for several fibers.
 
+#include <motet/call_site.hpp>
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
 
@@ -28,8 +29,10 @@ auto await_for_tuple(const fiber<T>& f) {
     return f.await();
   }
 }
-void await_all_ended(const fiber_ref* const* fibers, std::size_t count);
-[[nodiscard]] std::size_t first_ended(const fiber_ref* const* fibers, std::size_t count);
+void await_all_ended(const fiber_ref* const* fibers, std::size_t count,
+                     call_site where = {});
+[[nodiscard]] std::size_t first_ended(const fiber_ref* const* fibers, std::size_t count,
+                                      call_site where = {});
 
 }  // namespace detail
 
@@ -49,12 +52,12 @@ template <class Range>
 requires requires(Range& r) {
   typename std::decay_t<decltype(*r.begin())>::result_type;
 }
-auto await_all(const Range& fibers) {
+auto await_all(const Range& fibers, call_site where = call_site::here()) {
   using T = typename std::decay_t<decltype(*fibers.begin())>::result_type;
   std::vector<const fiber_ref*> list;
   for (const fiber<T>& each : fibers)
     list.push_back(&each);
-  detail::await_all_ended(list.data(), list.size());
+  detail::await_all_ended(list.data(), list.size(), where);
   if constexpr (!std::is_void_v<T>) {
     std::vector<T> results;
     results.reserve(list.size());
@@ -77,11 +80,11 @@ requires(sizeof...(F) > 0) std::size_t first_of(const F&... fibers) {
 /// Cancellation point.
 template <std::ranges::forward_range Range>
 requires std::derived_from<std::ranges::range_value_t<Range>, fiber_ref> std::size_t
-first_of(const Range& fibers) {
+first_of(const Range& fibers, call_site where = call_site::here()) {
   std::vector<const fiber_ref*> list;
   for (const fiber_ref& each : fibers)
     list.push_back(&each);
-  return detail::first_ended(list.data(), list.size());
+  return detail::first_ended(list.data(), list.size(), where);
 }
 
 }  // namespace motet

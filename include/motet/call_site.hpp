@@ -7,17 +7,16 @@
 namespace motet {
 
 /// Where a call stands. Taken as a defaulted last parameter, it names the caller.
-/// (std::source_location does the same, but clang 14 does not have it.)
+/// (std::source_location does the same, but clang 14 does not have it. Two words travel in
+/// registers; a third, the function's name, would not.)
 struct call_site {
   const char* file = "";
   unsigned line = 0;
-  const char* function = "";
 
   /// The place that calls this, or that calls whom it is a default argument of.
   static constexpr call_site here(const char* file = __builtin_FILE(),
-                                  unsigned line = __builtin_LINE(),
-                                  const char* function = __builtin_FUNCTION()) noexcept {
-    return {file, line, function};
+                                  unsigned line = __builtin_LINE()) noexcept {
+    return {file, line};
   }
 };
 

@@ -81,7 +81,7 @@ void checkpoint();
 void yield();
 
 /// Parks until cancelled or raised. Cancellation point.
-[[noreturn]] void suspend();
+[[noreturn]] void suspend(call_site where = call_site::here());
 
 namespace this_fiber {
 /// Whether a point here would throw now. Never parks.

@@ -21,10 +21,10 @@ namespace motet {
 namespace detail {
 
 /// Parks until the fiber has ended. Looks for cancellation first.
-void wait_for_end(const fiber_handle& fiber);
+void wait_for_end(const fiber_handle& fiber, call_site where);
 /// As above; then throws what an awaiter gets instead of a value: the error, or
 /// `fiber_stopped`. A stopped fiber without a result passes if a verb asked it to stop.
-void await_value(const fiber_handle& fiber, bool has_result);
+void await_value(const fiber_handle& fiber, bool has_result, call_site where);
 /// Asks it to end with the value that `store` puts into its slot.
 bool move_on(const fiber_handle& fiber, function_ref<void(void*)> store, call_site where);
 [[noreturn]] void throw_taken();
@@ -45,8 +45,8 @@ class fiber : public fiber_ref {
   /// (a `fiber<void>` returns if `stop`, `interrupt` or `terminate` ended it);
   /// structure_error if the value was taken; deadlock_error if it is oneself.
   /// Cancellation point.
-  T await() const {
-    detail::await_value(handle(), !std::is_void_v<T>);
+  T await(call_site where = call_site::here()) const {
+    detail::await_value(handle(), !std::is_void_v<T>, where);
     if constexpr (!std::is_void_v<T>) {
       auto value = detail::take_result<T>(get(), false);
       if (!value) detail::throw_taken();
@@ -55,8 +55,8 @@ class fiber : public fiber_ref {
   }
 
   /// Parks until it has ended; never throws because of how. Cancellation point.
-  [[nodiscard]] motet::outcome<T> outcome() const {
-    detail::wait_for_end(handle());
+  [[nodiscard]] motet::outcome<T> outcome(call_site where = call_site::here()) const {
+    detail::wait_for_end(handle(), where);
     return motet::outcome<T>(handle());
   }
 

@@ -85,17 +85,17 @@ class fiber_ref {
   /// As `raise`, and waits until it was thrown or the fiber has ended. If the wait is
   /// cancelled, it did not happen. Cancellation point.
   template <throwable E>
-  bool throw_to(E error) const {
-    return throw_to(std::make_exception_ptr(std::move(error)));
+  bool throw_to(E error, call_site where = call_site::here()) const {
+    return throw_to(std::make_exception_ptr(std::move(error)), where);
   }
   /// As above. Cancellation point.
-  bool throw_to(std::exception_ptr error) const;
+  bool throw_to(std::exception_ptr error, call_site where = call_site::here()) const;
 
   /// `stop`, then waits for the end. Cancelling the wait does not revoke the request.
   /// @throws deadlock_error if it is oneself. Cancellation point.
   ending interrupt(std::string_view why = {}, call_site where = call_site::here()) const;
   /// Parks until it has ended; never throws because of how. Cancellation point.
-  [[nodiscard]] ending wait() const;
+  [[nodiscard]] ending wait(call_site where = call_site::here()) const;
 
   /// Sends the running fiber an `ended` message when this one has ended. Never parks.
   bool monitor() const;
@@ -113,8 +113,8 @@ class fiber_ref {
   /// it was.
   /// @throws closed_error if the fiber has ended. Cancellation point.
   template <class T>
-  void send(T&& message) const {
-    wait_for_room();
+  void send(T&& message, call_site where = call_site::here()) const {
+    wait_for_room(where);
     send_now(detail::make_message(std::forward<T>(message)));
   }
 
@@ -151,7 +151,7 @@ class fiber_ref {
 
  private:
   bool cancel_with(std::exception_ptr error, call_site where) const;
-  void wait_for_room() const;
+  void wait_for_room(call_site where) const;
   void send_now(detail::message_ptr message) const;
 
   detail::fiber_handle state_;

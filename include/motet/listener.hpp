@@ -7,6 +7,7 @@
 /// A cancelled accept took no connection: it stays in the backlog. One that came first is
 /// returned, and the cancellation waits for the next point.
 
+#include <motet/call_site.hpp>
 #include <motet/detail/descriptor.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/endpoint.hpp>
@@ -44,17 +45,18 @@ class listener {
 
   /// Takes the next connection. @throws closed_error if another fiber closes this.
   /// Cancellation point.
-  stream accept();
+  stream accept(call_site where = call_site::here());
   /// As above. Cancellation point.
-  stream accept(std::error_code& ec);
+  stream accept(std::error_code& ec, call_site where = call_site::here());
 
   /// Serves peers until stopped: calls `handler(stream&)` for each, in a fiber of its
   /// own. A peer's error stays its own. At the descriptor limit it waits for better
   /// times. When stopped it takes no more, waits for the peers under way (`grace`), stops
   /// those that are left, and throws `cancelled` when all have ended. Cancellation point.
   template <class Handler>
-  [[noreturn]] void accept_loop(const accept_options& options, Handler&& handler) {
-    serve(options, [&handler](stream& peer) {
+  [[noreturn]] void accept_loop(const accept_options& options, Handler&& handler,
+                                call_site where = call_site::here()) {
+    serve(options, where, [&handler](stream& peer) {
       if constexpr (std::is_invocable_v<Handler&, stream&>) {
         handler(peer);
       } else {
@@ -66,8 +68,8 @@ class listener {
   }
   /// As above. Cancellation point.
   template <class Handler>
-  [[noreturn]] void accept_loop(Handler&& handler) {
-    accept_loop(accept_options{}, std::forward<Handler>(handler));
+  [[noreturn]] void accept_loop(Handler&& handler, call_site where = call_site::here()) {
+    accept_loop(accept_options{}, std::forward<Handler>(handler), where);
   }
 
   /// Closes; a fiber that accepts gets a closed_error. Never parks.
@@ -84,7 +86,7 @@ class listener {
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
  private:
-  [[noreturn]] void serve(const accept_options& options,
+  [[noreturn]] void serve(const accept_options& options, call_site where,
                           motet::detail::function_ref<void(stream&)> handler);
 
   detail::descriptor socket_;

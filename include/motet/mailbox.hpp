@@ -46,18 +46,18 @@ class any_message {
 
 /// Takes the oldest message of type `T`; parks until there is one. Cancellation point.
 template <class T>
-[[nodiscard]] T receive() {
+[[nodiscard]] T receive(call_site where = call_site::here()) {
   static constexpr detail::type_key keys[] = {detail::key_of<T>()};
-  return detail::take_value<T>(detail::receive_one(keys));
+  return detail::take_value<T>(detail::receive_one(keys, where));
 }
 
 /// Takes the oldest message of any of these types. Cancellation point.
 template <class A, class B, class... More>
-[[nodiscard]] std::variant<A, B, More...> receive() {
+[[nodiscard]] std::variant<A, B, More...> receive(call_site where = call_site::here()) {
   static constexpr detail::type_key keys[] = {detail::key_of<A>(), detail::key_of<B>(),
                                               detail::key_of<More>()...};
   return detail::take_variant<std::variant<A, B, More...>, A, B, More...>(
-      detail::receive_one(keys));
+      detail::receive_one(keys, where));
 }
 
 /// Takes the oldest message that one of the handlers is for, and calls that one with it:
@@ -71,8 +71,8 @@ requires(sizeof...(Handlers) > 0) auto receive(Handlers&&... handlers) {
 }
 
 /// Takes the oldest message. Cancellation point.
-[[nodiscard]] inline any_message receive_any() {
-  return any_message(detail::receive_one({}));
+[[nodiscard]] inline any_message receive_any(call_site where = call_site::here()) {
+  return any_message(detail::receive_one({}, where));
 }
 
 /// Receives by these handlers until cancelled. Cancellation point.

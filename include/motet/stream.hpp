@@ -8,6 +8,7 @@
 /// bytes came first, the call returns them, and the cancellation waits for the next
 /// point.
 
+#include <motet/call_site.hpp>
 #include <motet/detail/descriptor.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/detail/pull_range.hpp>
@@ -31,8 +32,8 @@ using motet::detail::function_ref;
 /// Bytes as they come, into a buffer that is lent.
 class chunk_source {
  public:
-  chunk_source(stream& from, std::span<std::byte> buffer) noexcept
-      : from_(from), buffer_(buffer) {}
+  chunk_source(stream& from, std::span<std::byte> buffer, call_site where) noexcept
+      : from_(from), buffer_(buffer), where_(where) {}
   bool next();
   [[nodiscard]] std::span<std::byte> value() const noexcept { return chunk_; }
 
@@ -40,13 +41,14 @@ class chunk_source {
   stream& from_;
   std::span<std::byte> buffer_;
   std::span<std::byte> chunk_;
+  call_site where_;
 };
 
 /// Lines, without their ends.
 class line_source {
  public:
-  line_source(stream& from, std::size_t longest) noexcept
-      : from_(from), longest_(longest) {}
+  line_source(stream& from, std::size_t longest, call_site where) noexcept
+      : from_(from), longest_(longest), where_(where) {}
   bool next();
   [[nodiscard]] std::string& value() noexcept { return line_; }
 
@@ -55,6 +57,7 @@ class line_source {
 
   stream& from_;
   std::size_t longest_;
+  call_site where_;
   std::string pending_;
   std::size_t searched_ = 0;
   std::string line_;
@@ -79,50 +82,64 @@ class stream {
   /// Reads what there is, waiting for at least one byte.
   /// @returns the part of `buffer` that was filled; empty at the end of the stream.
   /// @throws closed_error if another fiber closes this. Cancellation point.
-  std::span<std::byte> read(std::span<std::byte> buffer);
+  std::span<std::byte> read(std::span<std::byte> buffer,
+                            call_site where = call_site::here());
   /// As above. Cancellation point.
-  std::span<std::byte> read(std::span<std::byte> buffer, std::error_code& ec);
+  std::span<std::byte> read(std::span<std::byte> buffer, std::error_code& ec,
+                            call_site where = call_site::here());
 
   /// Fills all of `buffer`, or what there is until the end of the stream.
   /// @returns the part that was filled. Cancelled half-way it throws, and bytes were
   /// consumed: use the overload that tells how many. Cancellation point.
-  std::span<std::byte> read_exactly(std::span<std::byte> buffer);
+  std::span<std::byte> read_exactly(std::span<std::byte> buffer,
+                                    call_site where = call_site::here());
   /// As above; `done` counts the bytes read, whatever is thrown. Cancellation point.
-  std::span<std::byte> read_exactly(std::span<std::byte> buffer, std::size_t& done);
+  std::span<std::byte> read_exactly(std::span<std::byte> buffer, std::size_t& done,
+                                    call_site where = call_site::here());
 
   /// Calls `f(std::span<const std::byte>)` with what arrives, until the end of the
   /// stream. The bytes are good until `f` returns. Cancellation point.
-  void recv_loop(motet::detail::function_ref<void(std::span<const std::byte>)> f);
+  void recv_loop(motet::detail::function_ref<void(std::span<const std::byte>)> f,
+                 call_site where = call_site::here());
 
   /// What arrives, piece by piece, in `buffer`. Each step is a cancellation point.
   /// Never parks by itself.
-  [[nodiscard]] chunk_range chunks(std::span<std::byte> buffer) & {
-    return chunk_range(*this, buffer);
+  [[nodiscard]] chunk_range chunks(std::span<std::byte> buffer,
+                                   call_site where = call_site::here()) & {
+    return chunk_range(*this, buffer, where);
   }
   /// Lines, without "\n" or "\r\n"; the last may lack its end. Bytes read beyond the last
   /// line taken are lost with the range. Each step is a cancellation point, and throws
   /// std::system_error (message_size) at a line longer than `longest`. Never parks by
   /// itself.
-  [[nodiscard]] line_range lines(std::size_t longest = std::size_t{64} * 1024) & {
-    return line_range(*this, longest);
+  [[nodiscard]] line_range lines(std::size_t longest = std::size_t{64} * 1024,
+                                 call_site where = call_site::here()) & {
+    return line_range(*this, longest, where);
   }
 
   /// Writes all of it. Cancelled half-way it throws, and the peer got a part: use the
   /// overload that tells how much. Never raises SIGPIPE. Cancellation point.
-  void write(std::span<const std::byte> data);
+  void write(std::span<const std::byte> data, call_site where = call_site::here());
   /// As above. Cancellation point.
-  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  void write(std::string_view text, call_site where = call_site::here()) {
+    write(std::as_bytes(std::span(text)), where);
+  }
   /// As above; `done` counts the bytes handed to the system, whatever is thrown.
   /// Cancellation point.
-  void write(std::span<const std::byte> data, std::size_t& done);
+  void write(std::span<const std::byte> data, std::size_t& done,
+             call_site where = call_site::here());
   /// As above. Cancellation point.
-  void write(std::span<const std::byte> data, std::error_code& ec);
+  void write(std::span<const std::byte> data, std::error_code& ec,
+             call_site where = call_site::here());
   /// Writes several pieces as one. Cancellation point.
-  void write(std::span<const std::span<const std::byte>> pieces);
+  void write(std::span<const std::span<const std::byte>> pieces,
+             call_site where = call_site::here());
   /// Writes a part. @returns how many bytes. Cancellation point.
-  std::size_t write_some(std::span<const std::byte> data);
+  std::size_t write_some(std::span<const std::byte> data,
+                         call_site where = call_site::here());
   /// As above. Cancellation point.
-  std::size_t write_some(std::span<const std::byte> data, std::error_code& ec);
+  std::size_t write_some(std::span<const std::byte> data, std::error_code& ec,
+                         call_site where = call_site::here());
 
   /// Tells the peer that nothing more will come; reading goes on. Never parks.
   void shutdown_send();
@@ -138,8 +155,8 @@ class stream {
   explicit operator bool() const noexcept { return socket_.fd() >= 0; }
 
  private:
-  std::int32_t receive(std::span<std::byte> into, bool whole);
-  std::int32_t send(std::span<const std::byte> from);
+  std::int32_t receive(std::span<std::byte> into, bool whole, call_site where);
+  std::int32_t send(std::span<const std::byte> from, call_site where);
 
   detail::descriptor socket_;
 };

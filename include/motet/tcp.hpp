@@ -4,6 +4,7 @@
 /// @file
 /// TCP: streams of bytes between two endpoints, and listeners for them.
 
+#include <motet/call_site.hpp>
 #include <motet/listener.hpp>
 #include <motet/stream.hpp>
 #include <motet/time.hpp>
@@ -25,7 +26,8 @@ struct listen_options {
 /// @throws std::system_error that names address and port.
 /// Cancellation point if given a name, which has to be looked up.
 [[nodiscard]] listener listen(std::string_view host, std::uint16_t port,
-                              const listen_options& options = {});
+                              const listen_options& options = {},
+                              call_site where = call_site::here());
 
 struct connect_options {
   time_point deadline = time_point::max();
@@ -35,6 +37,7 @@ struct connect_options {
 /// @throws std::system_error that names host and port; timeout_error at the deadline.
 /// Cancellation point.
 [[nodiscard]] stream connect(std::string_view host, std::uint16_t port,
-                             const connect_options& options = {});
+                             const connect_options& options = {},
+                             call_site where = call_site::here());
 
 }  // namespace motet::tcp

@@ -7,6 +7,8 @@
 /// All deadlines are points on one monotonic clock. Under `testing::run` that clock is
 /// virtual: it stands still while fibers run and jumps when all of them are parked.
 
+#include <motet/call_site.hpp>
+
 #include <chrono>
 #include <concepts>
 
@@ -49,9 +51,9 @@ constexpr duration saturate(std::chrono::duration<Rep, Period> span) noexcept {
   return std::chrono::duration_cast<duration>(span);
 }
 
-void sleep_for(duration span);
+void sleep_for(duration span, call_site where);
 /// Looks for cancellation; then the first tick of a grid, which is now.
-[[nodiscard]] time_point first_tick();
+[[nodiscard]] time_point first_tick(call_site where);
 /// The first tick after now of a grid on which `last` was one.
 [[nodiscard]] time_point next_tick(time_point last, duration step);
 
@@ -60,8 +62,8 @@ void sleep_for(duration span);
 /// Parks for at least `span`. Not positive: looks for cancellation and returns.
 /// Cancellation point.
 template <class Rep, class Period>
-void sleep(std::chrono::duration<Rep, Period> span) {
-  detail::sleep_for(detail::saturate(span));
+void sleep(std::chrono::duration<Rep, Period> span, call_site where = call_site::here()) {
+  detail::sleep_for(detail::saturate(span), where);
 }
 
 /// Write `sleep(1s)`: a bare number would silently mean seconds of POSIX `sleep`, which
@@ -70,18 +72,19 @@ template <std::integral T>
 void sleep(T) = delete;
 
 /// Parks until `when` has come. Cancellation point.
-void sleep_until(time_point when);
+void sleep_until(time_point when, call_site where = call_site::here());
 
 /// Calls `f` now and then every `interval`, on a fixed grid: a tick that `f` was too busy
 /// for is skipped. Ends only by cancellation or an exception of `f`. Cancellation point.
 template <class Rep, class Period, class F>
-[[noreturn]] void every(std::chrono::duration<Rep, Period> interval, F&& f) {
+[[noreturn]] void every(std::chrono::duration<Rep, Period> interval, F&& f,
+                        call_site where = call_site::here()) {
   const duration step = detail::saturate(interval);
-  time_point next = detail::first_tick();
+  time_point next = detail::first_tick(where);
   for (;;) {
     f();
     next = detail::next_tick(next, step);
-    sleep_until(next);
+    sleep_until(next, where);
   }
 }
 

@@ -218,40 +218,63 @@ bool anything_pending(const fiber_state& fiber) noexcept {
   return false;
 }
 
-void deliver(fiber_state& self) {
-  if (self.chain.no_suspend != 0) die_of_suspending(self);
+void deliver(fiber_state& self, call_site where) {
+  if (self.chain.no_suspend != 0) die_of_suspending(self, where);
   const point_listener& on_point = this_scheduler->on_point;
   if (on_point.reached != nullptr) on_point.reached(on_point.listener, self);
   request_tokens(self);
   this_scheduler->run_stop_callbacks();
-  if (!self.chain.masked) throw_pending(self);
+  if (!self.chain.masked) throw_pending(self, where);
   self.attention = anything_pending(self);
 }
 
-void throw_pending(fiber_state& self) {
+namespace {
+
+/// A point throws again what one threw before: swallowed, unless that is still being
+/// handled.
+void note_repeated(scheduler& s) noexcept {
+  if (!s.handling()) s.tell_of_swallowing();
+}
+
+}  // namespace
+
+void look_for_swallowed(scheduler& s, const cancel_scope* node) noexcept {
+  const request_record* const thrown = s.running().thrown;
+  if (thrown == nullptr || s.handling()) return;
+  if (node == nullptr || node->request == thrown) s.tell_of_swallowing();
+}
+
+void throw_pending(fiber_state& self, call_site where) {
   if (cancel_scope* const s = find_cancelled(self)) {
-    fiber_state::throw_cancelled(*s->request);
+    request_record* const why = s->request;
+    if (self.thrown == why) [[unlikely]] {
+      note_repeated(*this_scheduler);
+    }
+    self.thrown = why;
+    self.thrown_at = where;
+    fiber_state::throw_cancelled(*why);
   }
   if (self.has_edges() && lets_edges_in(self)) std::rethrow_exception(take_edge(self));
 }
 
-void deliver_after_abort(scheduler& s) {
+void deliver_after_abort(scheduler& s, call_site where) {
   fiber_state& self = s.running();
   if (std::exchange(self.deadlocked, false)) {
     throw deadlock_error(s.deadlock_report);
   }
-  return throw_pending(self);  // in place of this frame, which is not unwound then
+  return throw_pending(self, where);  // in place of this frame, which is not unwound then
 }
 
 void disturb_if_masked(fiber_state& self) noexcept {
   if (self.chain.masked) disturb(self);
 }
 
-void die_of_suspending(const fiber_state& self) noexcept {
+void die_of_suspending(const fiber_state& self, call_site where) noexcept {
   std::fprintf(stderr,
-               "motet: fiber \"%s\" came to a cancellation point inside of no_suspend: "
-               "what runs there must neither park nor be unwound\n",
-               name_of(self).c_str());
+               "motet: fiber \"%s\" came to a cancellation point inside of no_suspend, "
+               "at %s:%u: what runs there must neither park nor be unwound\n",
+               name_of(self).c_str(), where.line != 0 ? where.file : "an unknown place",
+               where.line);
   std::abort();
 }
 

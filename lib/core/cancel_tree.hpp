@@ -42,7 +42,10 @@ inline void close_scope(fiber_state& self, cancel_scope& node) noexcept {
   MOTET_EXPECT(node.children.first == nullptr);
   self.chain.innermost = node.parent;
   if (node.has_token) forget_tokens(self, node);
-  if (node.request != nullptr) drop_reference(std::exchange(node.request, nullptr));
+  if (node.request != nullptr) {
+    if (self.thrown == node.request) self.thrown = nullptr;
+    drop_reference(std::exchange(node.request, nullptr));
+  }
 }
 
 /// The outermost cancelled node that can be seen from where the fiber is; null if none.
@@ -75,26 +78,32 @@ bool withdraw_edge(fiber_state& fiber, const fiber_state& child) noexcept;
 /// Whether anything is pending for the fiber, in its sight or not.
 [[nodiscard]] bool anything_pending(const fiber_state& fiber) noexcept;
 
-/// Throws what there is to throw: `cancelled`, else the oldest edge. Else returns.
-void throw_pending(fiber_state& self);
+/// Throws what there is to throw at the point `where`: `cancelled`, else the oldest edge.
+/// Else returns.
+void throw_pending(fiber_state& self, call_site where);
 /// What a point does that finds the attention flag set: as above, unless masked.
-void deliver(fiber_state& self);
+void deliver(fiber_state& self, call_site where = {});
 /// Ends the process: the fiber is in a `no_suspend` block.
-[[noreturn]] void die_of_suspending(const fiber_state& self) noexcept;
+[[noreturn]] void die_of_suspending(const fiber_state& self,
+                                    call_site where = {}) noexcept;
+
+/// A block of the fiber that runs was left as if nothing had been thrown: tells if a
+/// `cancelled` was. @param node the block's; null: the fiber's body.
+void look_for_swallowed(scheduler& s, const cancel_scope* node) noexcept;
 
 /// What every point does first.
-inline void check(fiber_state& self) {
+inline void check(fiber_state& self, call_site where = {}) {
   if (self.attention) [[unlikely]] {
-    deliver(self);
+    deliver(self, where);
   }
 }
 
 /// The start of a point that may not park: throws what is pending, and lets others run if
 /// the fiber has not parked for long.
-inline fiber_state& enter_point(scheduler& s) {
+inline fiber_state& enter_point(scheduler& s, call_site where = {}) {
   s.spend();
   fiber_state& self = s.running();
-  check(self);
+  check(self, where);
   return self;
 }
 
@@ -108,7 +117,7 @@ inline void look_again() {
 }
 
 /// Throws what cut the wait of the running fiber short.
-void deliver_after_abort(scheduler& s);
+void deliver_after_abort(scheduler& s, call_site where);
 
 /// For a wait that begins: a mask left it to the wait to look.
 void disturb_if_masked(fiber_state& self) noexcept;
@@ -117,7 +126,7 @@ void disturb_if_masked(fiber_state& self) noexcept;
 [[gnu::always_inline]] inline void park(scheduler& s, waiter& how) {
   s.park(how, &disturb_if_masked);
   if (how.aborted) [[unlikely]] {
-    deliver_after_abort(*this_scheduler);
+    deliver_after_abort(*this_scheduler, how.where);
   }
 }
 
@@ -126,9 +135,10 @@ void leave_queue(waiter& w) noexcept;
 
 /// Parks in a wait queue until taken out of it.
 [[gnu::always_inline]] inline void wait_in(scheduler& s, wait_queue& queue,
-                                           const char* what) {
+                                           const char* what, call_site where = {}) {
   queue_waiter how;
   how.what = what;
+  how.where = where;
   how.abort = &leave_queue;
   queue.push(how);
   park(s, how);

@@ -178,6 +178,13 @@ struct alignas(64) fiber_state {
   std::exception_ptr error;
   request_record* reason = nullptr;     ///< Why it was asked to end, if it was.
   supervisor* supervised_by = nullptr;  ///< Whose business its errors are.
+
+  /// What the last `cancelled` of a point here was thrown for, and where: null once its
+  /// scope is left. The next one for the same request means that this one was swallowed.
+  const request_record* thrown = nullptr;
+  call_site thrown_at;
+  std::uint8_t swallowed = 0;     ///< How many in a row, from that place.
+  bool told_of_skipping = false;  ///< That its mailbox is full of what it does not take.
   std::unique_ptr<fiber_extras> extras;
 
   std::uint64_t id = 0;

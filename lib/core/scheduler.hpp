@@ -56,6 +56,9 @@ struct scheduler_hooks {
   void (*on_signal)(scheduler&, int number, unsigned count) noexcept = nullptr;
   /// All fibers are parked and nothing can wake any. May unpark the main fiber.
   void (*on_deadlock)(scheduler&) noexcept = nullptr;
+  /// The running fiber, at a point or the end of a block, has swallowed what
+  /// `fiber_state::thrown` tells of.
+  void (*on_swallowed)(scheduler&) noexcept = nullptr;
   /// The running fiber has overflowed its stack: says so. Async-signal-safe.
   overflow_describer on_overflow = nullptr;
 };
@@ -74,6 +77,12 @@ class scheduler {
   [[nodiscard]] fiber_state& main() noexcept { return main_; }
   /// How many exceptions are in flight on the running fiber.
   [[nodiscard]] unsigned uncaught() const noexcept { return live_exceptions_->uncaught; }
+
+  /// Whether the running fiber is in a `catch`.
+  [[nodiscard]] bool handling() const noexcept {
+    return live_exceptions_->caught != nullptr;
+  }
+  void tell_of_swallowing() noexcept { hooks_.on_swallowed(*this); }
 
   /// Parks the running fiber until it is unparked. The one place that parks.
   [[gnu::always_inline]] inline void park(waiter& how) noexcept {
@@ -205,6 +214,7 @@ class scheduler {
 
   [[gnu::always_inline]] inline void start_waiting(waiter& how) noexcept {
     fiber_state& self = *running_;
+    how.since = time_.of_turn();
     how.fiber = &self;
     self.waiting = &how;
     self.phase = fiber_phase::parked;

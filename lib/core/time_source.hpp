@@ -42,6 +42,11 @@ class time_source {
     return now();
   }
 
+  /// The time that `correct` read last: older than now by what the turn took so far.
+  [[nodiscard]] time_point of_turn() const noexcept {
+    return base_;
+  }
+
   /// Reads the true time. The scheduler does this once per turn.
   time_point correct() noexcept;
 

@@ -4,7 +4,9 @@
 /// @file
 /// What a parked fiber waits for, and how to make it stop waiting.
 
+#include <motet/call_site.hpp>
 #include <motet/detail/wait_queue.hpp>
+#include <motet/time.hpp>
 
 namespace motet::detail {
 
@@ -17,6 +19,10 @@ struct waiter {
   void (*abort)(waiter&) noexcept = nullptr;
   /// For people: "sleep", "receive".
   const char* what = "";
+  /// The point that waits, in the user's source. Line 0: not known.
+  call_site where;
+  /// When it parked: the time of that turn, as reading the clock would cost too much.
+  time_point since;
   fiber_state* fiber = nullptr;
   bool aborted = false;
 };

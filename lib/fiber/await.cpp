@@ -60,14 +60,14 @@ void check_waitable(const fiber_state& self, const fiber_state& target) {
   }
 }
 
-[[gnu::always_inline]] inline void wait_for(const fiber_handle& fiber) {
+[[gnu::always_inline]] inline void wait_for(const fiber_handle& fiber, call_site where) {
   scheduler& s = here("await");
   fiber_state& target = target_of(fiber);
   // Whoever joins a child takes its error from here, not as an exception out of the blue.
   fiber_state& self = s.running();
   const bool taken = withdraw_edge(self, target);
   try {
-    enter_point(s);
+    enter_point(s, where);
   } catch (...) {
     // It did not come to waiting: the child's error is the parent's again.
     if (taken && target.error) push_edge(self, {.error = target.error, .child = fiber});
@@ -75,7 +75,7 @@ void check_waitable(const fiber_state& self, const fiber_state& target) {
   }
   if (target.phase == fiber_phase::ended) return;
   check_waitable(self, target);
-  wait_in(s, target.end_waiters, "the end of a fiber");
+  wait_in(s, target.end_waiters, "the end of a fiber", where);
 }
 
 void throw_end(const fiber_handle& fiber, bool has_result) {
@@ -93,12 +93,13 @@ void check_end(const fiber_handle& fiber, bool has_result) {
   if (fiber.get()->error || fiber.get()->stopped) throw_end(fiber, has_result);
 }
 
-MOTET_JUMPS_BACK void wait_for_end(const fiber_handle& fiber) {
-  wait_for(fiber);
+MOTET_JUMPS_BACK void wait_for_end(const fiber_handle& fiber, call_site where) {
+  wait_for(fiber, where);
 }
 
-MOTET_JUMPS_BACK void await_value(const fiber_handle& fiber, bool has_result) {
-  wait_for(fiber);
+MOTET_JUMPS_BACK void await_value(const fiber_handle& fiber, bool has_result,
+                                  call_site where) {
+  wait_for(fiber, where);
   const fiber_state& target = *fiber.get();
   if (target.error || target.stopped) [[unlikely]] {
     throw_end(fiber, has_result);
@@ -247,12 +248,13 @@ void check_group(const fiber_state& self, const group_wait& group) {
 }
 
 /// Waits; then the errors of those that counted are the waiting fiber's business.
-void wait_for_group(scheduler& s, group_wait& group) {
+void wait_for_group(scheduler& s, group_wait& group, call_site where) {
   fiber_state& self = s.running();
   taken_edges taken(self);
   for (std::size_t i = 0; i < group.count; ++i)
     taken.take(group.target(i));
-  group.fiber = &enter_point(s);
+  group.where = where;
+  group.fiber = &enter_point(s, where);
   check_group(self, group);
   group.watch();
   group.wait(s);
@@ -275,13 +277,14 @@ void interrupt_each(const fiber_ref* const* fibers, std::size_t count,
   for (std::size_t i = 0; i < count; ++i)
     fibers[i]->stop(why, where);
   group_wait group(fibers, count, until::all);
-  wait_for_group(s, group);
+  wait_for_group(s, group, where);
 }
 
-void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
+void await_all_ended(const fiber_ref* const* fibers, std::size_t count,
+                     call_site where) {
   scheduler& s = here("await_all");
   group_wait group(fibers, count, until::failure);
-  wait_for_group(s, group);
+  wait_for_group(s, group, where);
   if (group.decided_by == count) return;
   for (std::size_t i = 0; i < count; ++i)
     fibers[i]->stop("another one of them failed");
@@ -291,7 +294,8 @@ void await_all_ended(const fiber_ref* const* fibers, std::size_t count) {
   std::rethrow_exception(group.target(group.decided_by).get()->error);
 }
 
-std::size_t first_ended(const fiber_ref* const* fibers, std::size_t count) {
+std::size_t first_ended(const fiber_ref* const* fibers, std::size_t count,
+                        call_site where) {
   scheduler& s = here("first_of");
   if (count == 0) throw structure_error("first_of none would never end");
   group_wait group(fibers, count, until::first);

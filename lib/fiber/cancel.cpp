@@ -94,17 +94,6 @@ const char* to_string(cancel_kind kind) noexcept {
   return "unknown";
 }
 
-std::string to_string(const cancel_reason& reason) {
-  std::string text = to_string(reason.kind);
-  if (reason.source) text += " by fiber \"" + reason.source.name() + "\"";
-  if (reason.where.line != 0) {
-    text +=
-        std::string(" at ") + reason.where.file + ":" + std::to_string(reason.where.line);
-  }
-  if (!reason.message.empty()) text += ": " + reason.message;
-  return text;
-}
-
 MOTET_JUMPS_BACK void checkpoint() {
   detail::scheduler& s = detail::here("checkpoint");
   detail::enter_point(s);
@@ -130,11 +119,12 @@ masking_state this_fiber::masking() noexcept {
   return self.chain.masked ? masking_state::masked : masking_state::open;
 }
 
-void suspend() {
+void suspend(call_site where) {
   detail::scheduler& s = detail::here("suspend");
   for (;;) {
-    check(s.running());
+    check(s.running(), where);
     detail::waiter how;
+    how.where = where;
     how.what = detail::waits_to_be_stopped;
     how.abort = [](detail::waiter& w) noexcept {
       detail::this_scheduler->unpark(*w.fiber);

@@ -2,6 +2,7 @@
 #include "lib/fiber/life.hpp"
 
 #include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/diagnose.hpp"
 #include "lib/fiber/finalize.hpp"
 #include "lib/fiber/home.hpp"
 #include "lib/fiber/verbs.hpp"
@@ -46,6 +47,7 @@ body_end run_body(fiber_state& self) {
   try {
     if (!self.start_always) check(self);
     self.operations->invoke(self.body);
+    look_for_swallowed(*this_scheduler, nullptr);
     return {};
   } catch (const cancelled&) {
     return {.error = nullptr, .unwound = true};
@@ -72,6 +74,7 @@ bool run_again(fiber_state& self, body_end& end) {
   self.requested = false;
   self.ending = false;
   self.box.closed = false;
+  self.thrown = nullptr;
   self.attention = anything_pending(self);
   return true;
 }
@@ -256,6 +259,9 @@ fiber_handle start_fiber(fiber_state& fresh, const body_operations& operations,
   sanitizer_create(fresh.sanitizer, fresh.stack);
   prepare_context(fresh);
   fresh.attention = home->fiber->attention && anything_pending(fresh);
+  if (fresh.attention) [[unlikely]] {
+    tell_if_stillborn(s, fresh);
+  }
   fresh.references.store(2, std::memory_order_relaxed);
   s.enqueue(fresh);
   fresh.phase = fiber_phase::fresh;
@@ -274,6 +280,7 @@ void revive(scheduler& s, fiber_state& ended) {
   ended.asked = disposition::none;
   ended.requested = false;
   ended.settled = false;
+  ended.thrown = nullptr;
   drop_reference(std::exchange(ended.reason, nullptr));
   if (ended.extras) {
     ended.extras->suppressed.clear();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/diagnose.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/remote.hpp"
 
@@ -100,13 +101,21 @@ message_ptr take_after(mailbox& box, message* previous) noexcept {
   return message_ptr(m);
 }
 
-message_ptr take_wanted(mailbox& box, const receive_waiter& wish) noexcept {
+/// How many messages a receive may pass over before that is worth a word.
+constexpr std::size_t many = 1000;
+
+message_ptr take_wanted(fiber_state& self, const receive_waiter& wish) noexcept {
+  mailbox& box = self.box;
   if (box.closed) return {};
   message* previous = nullptr;
-  for (message* m = box.first; m != nullptr; previous = m, m = m->next) {
-    if (wish.wants(m->key)) return take_after(box, previous);
+  std::size_t skipped = 0;
+  message* m = box.first;
+  for (; m != nullptr && !wish.wants(m->key); previous = m, m = m->next)
+    ++skipped;
+  if (skipped >= many) [[unlikely]] {
+    tell_of_skipping(self, skipped, wish.where);
   }
-  return {};
+  return m != nullptr ? take_after(box, previous) : message_ptr();
 }
 
 /// Hands over to the receiver that waits for just this, or keeps it.
@@ -139,15 +148,17 @@ bool send(fiber_state* to, message_ptr what) noexcept {
   });
 }
 
-MOTET_JUMPS_BACK message_ptr receive_one(std::span<const type_key> keys) {
+MOTET_JUMPS_BACK message_ptr receive_one(std::span<const type_key> keys,
+                                         call_site where) {
   scheduler& s = here("receive");
-  fiber_state& self = enter_point(s);
+  fiber_state& self = enter_point(s, where);
   receive_waiter how;
+  how.where = where;
   how.what = "a message";
   how.abort = &stop_receiving;
   how.keys = keys.data();
   how.count = keys.size();
-  if (message_ptr found = take_wanted(self.box, how)) return found;
+  if (message_ptr found = take_wanted(self, how)) return found;
   if (!self.box.closed) {
     self.box.receiver = &how;
     park(s, how);
@@ -160,7 +171,7 @@ message_ptr try_receive_one(std::span<const type_key> keys) {
   receive_waiter wish;
   wish.keys = keys.data();
   wish.count = keys.size();
-  return take_wanted(here("try_receive").running().box, wish);
+  return take_wanted(here("try_receive").running(), wish);
 }
 
 bool drop_notices(mailbox& box, const fiber_state& about) noexcept {
@@ -204,14 +215,14 @@ bool is_full(const detail::fiber_state& to) noexcept {
 
 }  // namespace
 
-void fiber_ref::wait_for_room() const {
+void fiber_ref::wait_for_room(call_site where) const {
   detail::scheduler& s = detail::here("send");
-  detail::fiber_state& self = detail::enter_point(s);
+  detail::fiber_state& self = detail::enter_point(s, where);
   detail::fiber_state* const to = get();
   while (to != nullptr && is_full(*to)) {
-    wait_in(s, to->box.senders, "room in a mailbox");
+    wait_in(s, to->box.senders, "room in a mailbox", where);
     // Woken for room that somebody else took: a new wait, which looks first.
-    if (is_full(*to)) detail::check(self);
+    if (is_full(*to)) detail::check(self, where);
   }
   if (done()) throw closed_error("send to a fiber that has ended");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/diagnose.hpp"
 #include "lib/fiber/home.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/signals.hpp"
@@ -102,6 +103,7 @@ std::size_t describe_running(char* into, std::size_t room) noexcept {
 body_end run_main_body(function_ref<void()> body) {
   try {
     body();
+    look_for_swallowed(*this_scheduler, nullptr);
     return {};
   } catch (const cancelled&) {
     return {.error = nullptr, .unwound = true};
@@ -165,6 +167,7 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
   }
   cancel_scope daemons;
   run_state state{.options = options, .daemons = daemons};
+  const terminate_watch explains;
   int signal = 0;
   ending how;
   {
@@ -176,6 +179,7 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
       scheduler s(engine_of(options.backend), *main.get(), options.stack_size,
                   {.on_signal = &on_signal,
                    .on_deadlock = &on_deadlock,
+                   .on_swallowed = &on_swallowed,
                    .on_overflow = &describe_running});
       this_run = &state;
       {

@@ -25,6 +25,7 @@ bool run_in(cancel_scope& node, function_ref<void()> body,
     }
     throw;
   }
+  look_for_swallowed(*this_scheduler, &node);
   leave(node, nullptr);
   close_scope(self, node);
   if (has_finalizer_errors(self)) throw_finalizer_errors(self, node);

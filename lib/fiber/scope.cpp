@@ -104,6 +104,7 @@ void scope::run(detail::function_ref<void(scope&)> body, bool has_result) {
   std::exception_ptr unwound;
   try {
     body(*this);
+    detail::look_for_swallowed(*detail::this_scheduler, this);
   } catch (const cancelled&) {
     unwound = std::current_exception();
   } catch (...) {

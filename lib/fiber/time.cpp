@@ -20,9 +20,11 @@ namespace {
 
 struct sleeper : waiter, timer {};
 
-[[gnu::always_inline]] inline void park_until(scheduler& s, time_point when) {
+[[gnu::always_inline]] inline void park_until(scheduler& s, time_point when,
+                                              call_site where) {
   sleeper how;
   how.what = "a point in time";
+  how.where = where;
   how.deadline = when;
   how.abort = [](waiter& w) noexcept {
     this_scheduler->timers().remove(static_cast<sleeper&>(w));
@@ -38,9 +40,9 @@ struct sleeper : waiter, timer {};
 
 }  // namespace
 
-time_point first_tick() {
+time_point first_tick(call_site where) {
   scheduler& s = here("every");
-  enter_point(s);
+  enter_point(s, where);
   return s.time().now();
 }
 
@@ -62,20 +64,20 @@ duration step_of(const loop_options& options) {
   return std::max(saturate(step), duration(1));
 }
 
-MOTET_JUMPS_BACK void sleep_for(duration span) {
+MOTET_JUMPS_BACK void sleep_for(duration span, call_site where) {
   scheduler& s = here("sleep");
-  enter_point(s);
+  enter_point(s, where);
   if (span > duration::zero()) {
-    park_until(s, add_saturated(s.time().not_before_now(), span));
+    park_until(s, add_saturated(s.time().not_before_now(), span), where);
   }
 }
 
 }  // namespace detail
 
-void sleep_until(time_point when) {
+void sleep_until(time_point when, call_site where) {
   detail::scheduler& s = detail::here("sleep_until");
-  enter_point(s);
-  if (when > s.time().now()) detail::park_until(s, when);
+  enter_point(s, where);
+  if (when > s.time().now()) detail::park_until(s, when, where);
 }
 
 }  // namespace motet

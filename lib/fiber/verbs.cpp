@@ -257,9 +257,9 @@ bool fiber_ref::raise(std::string_view text) const {
   return raise(std::make_exception_ptr(std::runtime_error(std::string(text))));
 }
 
-bool fiber_ref::throw_to(std::exception_ptr error) const {
+bool fiber_ref::throw_to(std::exception_ptr error, call_site where) const {
   detail::scheduler& s = detail::here("throw_to");
-  fiber_state& self = detail::enter_point(s);
+  fiber_state& self = detail::enter_point(s, where);
   fiber_state* const target = get();
   if (target == nullptr || target->phase == fiber_phase::ended) return false;
   if (target == &self) std::rethrow_exception(std::move(error));
@@ -270,6 +270,7 @@ bool fiber_ref::throw_to(std::exception_ptr error) const {
     fiber_state* target = nullptr;
   } how;
   how.what = "its exception to be thrown";
+  how.where = where;
   how.target = target;
   how.abort = [](detail::waiter& w) noexcept {
     auto& edges = static_cast<throw_waiter&>(w).target->extras->edges;
@@ -294,11 +295,11 @@ ending fiber_ref::interrupt(std::string_view why, call_site where) const {
   if (get() == &s.running())
     throw deadlock_error("a fiber cannot interrupt itself: stop it");
   ask_from_outside(get(), disposition::stop, cancel_kind::stop, why, where);
-  return wait();
+  return wait(where);
 }
 
-ending fiber_ref::wait() const {
-  detail::wait_for_end(state_);
+ending fiber_ref::wait(call_site where) const {
+  detail::wait_for_end(state_, where);
   return ending(state_);
 }
 

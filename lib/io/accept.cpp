@@ -61,9 +61,9 @@ bool is_broken_connection(const std::exception_ptr& error) noexcept {
 /// Serving one listener: who is being served, and who waits for that to change.
 class service {
  public:
-  service(listener& from, const accept_options& options,
+  service(listener& from, const accept_options& options, call_site where,
           motet::detail::function_ref<void(stream&)> handler)
-      : listener_(from), options_(options), handler_(handler) {}
+      : listener_(from), options_(options), where_(where), handler_(handler) {}
 
   /// Until cancelled or the listener fails.
   [[noreturn]] void accept_into(scope& peers) {
@@ -71,7 +71,7 @@ class service {
       while (active_ >= options_.max_connections)
         wait_for_change("a peer to leave");
       std::error_code ec;
-      stream peer = listener_.accept(ec);
+      stream peer = listener_.accept(ec, where_);
       if (!ec) {
         start(peers, std::move(peer));
       } else if (is_shortage(ec.value())) {
@@ -85,7 +85,7 @@ class service {
   /// Gives the peers under way the time that was promised.
   void drain() {
     if (options_.grace <= duration::zero()) return;
-    motet::detail::timed_scope scope(options_.grace, call_site::here());
+    motet::detail::timed_scope scope(options_.grace, where_);
     scope.call_it_grace();
     scope.run([&] {
       while (active_ != 0)
@@ -97,7 +97,7 @@ class service {
   void start(scope& peers, stream peer) {
     ++active_;
     try {
-      peers.spin({.where = {}},
+      peers.spin({.where = where_},
                  [this, mine = std::move(peer)]() mutable { serve_one(mine); });
     } catch (const std::system_error& e) {  // no memory for a stack: as no descriptor
       --active_;
@@ -135,7 +135,9 @@ class service {
     move_on_after(back_off, [&] { wait_for_change("descriptors or memory"); });
   }
 
-  void wait_for_change(const char* what) { wait_in(*this_scheduler, change_, what); }
+  void wait_for_change(const char* what) {
+    wait_in(*this_scheduler, change_, what, where_);
+  }
 
   /// Counts a peer out, however it goes.
   struct leaver {
@@ -154,6 +156,7 @@ class service {
 
   listener& listener_;
   const accept_options& options_;
+  const call_site where_;
   motet::detail::function_ref<void(stream&)> handler_;
   std::size_t active_ = 0;
   time_point quiet_until_ = time_point::min();
@@ -177,16 +180,16 @@ class window {
 
 }  // namespace
 
-stream listener::accept() {
+stream listener::accept(call_site where) {
   std::error_code ec;
-  stream peer = accept(ec);
+  stream peer = accept(ec, where);
   if (ec) throw std::system_error(ec, "accept on " + to_string(local()));
   return peer;
 }
 
-stream listener::accept(std::error_code& ec) {
-  const std::int32_t fd = motet::detail::perform(accept_request{socket_.fd()},
-                                                 "a connection", socket_.incoming());
+stream listener::accept(std::error_code& ec, call_site where) {
+  const std::int32_t fd = motet::detail::perform(
+      accept_request{socket_.fd()}, "a connection", socket_.incoming(), where);
   ec = fd < 0 ? std::error_code(-fd, std::system_category()) : std::error_code();
   return fd < 0 ? stream() : stream(fd);
 }
@@ -199,14 +202,14 @@ endpoint listener::local() const {
   return endpoint::from_system(&address, static_cast<std::size_t>(length));
 }
 
-void listener::serve(const accept_options& options,
+void listener::serve(const accept_options& options, call_site where,
                      motet::detail::function_ref<void(stream&)> handler) {
   motet::detail::fiber_state& self =
-      motet::detail::enter_point(motet::detail::here("accept_loop"));
+      motet::detail::enter_point(motet::detail::here("accept_loop"), where);
   motet::detail::cancel_scope* const outer_wall = self.chain.wall;
-  service s(*this, options, handler);
+  service s(*this, options, where, handler);
   // A stop of this fiber is not one of its peers: those get their grace first.
-  shield([&] {
+  const auto shielded = [&] {
     with_scope({.errors = error_policy::isolate}, [&](scope& peers) {
       try {
         const window open(self.chain, outer_wall);
@@ -214,11 +217,13 @@ void listener::serve(const accept_options& options,
       } catch (const cancelled& c) {
         const std::string why = "accept_loop: " + to_string(c.reason());
         s.drain();
-        peers.cancel(why);
+        peers.cancel(why, where);
       }
     });
-  });
-  motet::detail::throw_pending(self);
+  };
+  shield(shielded, where);
+  self.thrown = nullptr;  // caught above, and thrown again here
+  motet::detail::throw_pending(self, where);
   throw structure_error("accept_loop ended without being stopped");
 }
 

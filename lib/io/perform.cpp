@@ -22,13 +22,14 @@ void abort_operation(waiter& w) noexcept {
 }  // namespace
 
 MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
-                                      io_wait*& slot) {
+                                      io_wait*& slot, call_site where) {
   scheduler& s = here(what);
-  fiber_state& self = enter_point(s);
+  fiber_state& self = enter_point(s, where);
   MOTET_EXPECT(slot == nullptr);  // one reader and one writer at a time
   io_wait how;
   how.abort = &abort_operation;
   how.what = what;
+  how.where = where;
   how.op.what = asked;
   how.op.waiter = &self;
   slot = &how;
@@ -37,7 +38,7 @@ MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
   if (how.closed) throw closed_error(std::string("closed while waiting for ") + what);
   slot = nullptr;
   if (how.op.result == -ECANCELED && how.aborted) [[unlikely]] {
-    deliver_after_abort(s);
+    deliver_after_abort(s, where);
   }
   return how.op.result;
 }

@@ -27,7 +27,8 @@ struct io_wait : waiter {
 /// @param slot where `descriptor::close` finds the wait.
 /// @returns >= 0, or -errno. @throws closed_error if the descriptor was closed meanwhile.
 /// Cancellation point.
-std::int32_t perform(const request& asked, const char* what, io_wait*& slot);
+std::int32_t perform(const request& asked, const char* what, io_wait*& slot,
+                     call_site where);
 
 /// Throws std::system_error for a negative `result`: "what: Connection refused".
 [[noreturn]] void throw_failure(std::int32_t result, const std::string& what);

@@ -98,7 +98,8 @@ void start_looking(lookup& job, remote_queue& door) {
   }
 }
 
-std::vector<endpoint> look_up(scheduler& s, std::string_view host, std::uint16_t port) {
+std::vector<endpoint> look_up(scheduler& s, std::string_view host, std::uint16_t port,
+                              call_site where) {
   auto* const job = new lookup(host, port);
   struct release_job {
     void operator()(lookup* j) const noexcept { j->release(); }
@@ -107,6 +108,7 @@ std::vector<endpoint> look_up(scheduler& s, std::string_view host, std::uint16_t
   job->run = &deliver_answer;
   lookup_wait how;
   how.what = "a name to be looked up";
+  how.where = where;
   how.abort = &give_up;
   how.job = job;
   how.fiber = &s.running();
@@ -133,11 +135,12 @@ std::optional<endpoint> parse_numeric(std::string_view host, std::uint16_t port)
 
 }  // namespace
 
-std::vector<endpoint> resolve(std::string_view host, std::uint16_t port) {
+std::vector<endpoint> resolve(std::string_view host, std::uint16_t port,
+                              call_site where) {
   if (const auto numeric = parse_numeric(host, port)) return {*numeric};
   scheduler& s = here("looking up a name");
-  enter_point(s);
-  if (!s.kernel().simulated()) return look_up(s, host, port);
+  enter_point(s, where);
+  if (!s.kernel().simulated()) return look_up(s, host, port, where);
   if (host == "localhost") return {endpoint::parse("127.0.0.1", port)};
   throw std::system_error(EAI_NONAME, lookups(), "look up " + std::string(host));
 }

@@ -53,41 +53,44 @@ constexpr std::size_t most_pieces = 1024;
 
 // Inlined: a frame less to unwind when a read is cancelled.
 [[gnu::always_inline]] inline std::int32_t stream::receive(std::span<std::byte> into,
-                                                           bool whole) {
+                                                           bool whole, call_site where) {
   const receive_request what{socket_.fd(), into,
                              whole ? transfer::whole : transfer::some};
-  return perform(what, "bytes to read", socket_.incoming());
+  return perform(what, "bytes to read", socket_.incoming(), where);
 }
 
-[[gnu::always_inline]] inline std::int32_t stream::send(std::span<const std::byte> from) {
+[[gnu::always_inline]] inline std::int32_t stream::send(std::span<const std::byte> from,
+                                                        call_site where) {
   return perform(send_request{socket_.fd(), from}, "bytes to be written",
-                 socket_.outgoing());
+                 socket_.outgoing(), where);
 }
 
-MOTET_JUMPS_BACK std::span<std::byte> stream::read(std::span<std::byte> buffer) {
-  const std::int32_t got = receive(buffer, false);
+MOTET_JUMPS_BACK std::span<std::byte> stream::read(std::span<std::byte> buffer,
+                                                   call_site where) {
+  const std::int32_t got = receive(buffer, false, where);
   if (got < 0) [[unlikely]] {
     fail(*this, got, "read from");
   }
   return buffer.first(static_cast<std::size_t>(got));
 }
 
-std::span<std::byte> stream::read(std::span<std::byte> buffer, std::error_code& ec) {
-  const std::int32_t got = receive(buffer, false);
+std::span<std::byte> stream::read(std::span<std::byte> buffer, std::error_code& ec,
+                                  call_site where) {
+  const std::int32_t got = receive(buffer, false, where);
   ec = to_code(got);
   return buffer.first(got < 0 ? 0 : static_cast<std::size_t>(got));
 }
 
-std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer) {
+std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, call_site where) {
   std::size_t done = 0;
-  return read_exactly(buffer, done);
+  return read_exactly(buffer, done, where);
 }
 
-std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer,
-                                          std::size_t& done) {
+std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, std::size_t& done,
+                                          call_site where) {
   done = 0;
   while (done < buffer.size()) {
-    const std::int32_t got = receive(buffer.subspan(done), true);
+    const std::int32_t got = receive(buffer.subspan(done), true, where);
     if (got < 0) fail(*this, got, "read from");
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
@@ -95,25 +98,27 @@ std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer,
   return buffer.first(done);
 }
 
-void stream::recv_loop(motet::detail::function_ref<void(std::span<const std::byte>)> f) {
+void stream::recv_loop(motet::detail::function_ref<void(std::span<const std::byte>)> f,
+                       call_site where) {
   // One page: with a larger one each connection would hold more, used or not.
   std::byte buffer[4096];
   for (;;) {
-    const std::span<const std::byte> data = read(buffer);
+    const std::span<const std::byte> data = read(buffer, where);
     if (data.empty()) return;
     f(data);
   }
 }
 
-MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data) {
+MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, call_site where) {
   std::size_t done = 0;
-  write(data, done);
+  write(data, done, where);
 }
 
-MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, std::size_t& done) {
+MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, std::size_t& done,
+                                    call_site where) {
   done = 0;
   while (done < data.size()) {
-    const std::int32_t sent = send(data.subspan(done));
+    const std::int32_t sent = send(data.subspan(done), where);
     if (sent < 0) [[unlikely]] {
       fail(*this, sent, "write to");
     }
@@ -121,17 +126,18 @@ MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, std::size_t
   }
 }
 
-void stream::write(std::span<const std::byte> data, std::error_code& ec) {
+void stream::write(std::span<const std::byte> data, std::error_code& ec,
+                   call_site where) {
   ec.clear();
   while (!data.empty()) {
-    const std::int32_t sent = send(data);
+    const std::int32_t sent = send(data, where);
     ec = to_code(sent);
     if (ec) return;
     data = data.subspan(static_cast<std::size_t>(sent));
   }
 }
 
-void stream::write(std::span<const std::span<const std::byte>> pieces) {
+void stream::write(std::span<const std::span<const std::byte>> pieces, call_site where) {
   std::vector<iovec> left;
   for (const auto& piece : pieces) {
     // The kernel only reads from them; iovec has one type for both directions.
@@ -144,7 +150,7 @@ void stream::write(std::span<const std::span<const std::byte>> pieces) {
     message.msg_iov = &left[next];
     message.msg_iovlen = std::min(left.size() - next, most_pieces);
     const std::int32_t sent = perform(send_message_request{socket_.fd(), &message},
-                                      "bytes to be written", socket_.outgoing());
+                                      "bytes to be written", socket_.outgoing(), where);
     if (sent < 0) fail(*this, sent, "write to");
     auto taken = static_cast<std::size_t>(sent);
     while (next < left.size() && taken >= left[next].iov_len)
@@ -156,16 +162,17 @@ void stream::write(std::span<const std::span<const std::byte>> pieces) {
   }
 }
 
-std::size_t stream::write_some(std::span<const std::byte> data) {
+std::size_t stream::write_some(std::span<const std::byte> data, call_site where) {
   std::error_code ec;
-  const std::size_t sent = write_some(data, ec);
+  const std::size_t sent = write_some(data, ec, where);
   if (ec) fail(*this, -ec.value(), "write to");
   return sent;
 }
 
-std::size_t stream::write_some(std::span<const std::byte> data, std::error_code& ec) {
+std::size_t stream::write_some(std::span<const std::byte> data, std::error_code& ec,
+                               call_site where) {
   const std::int32_t sent = perform(send_request{socket_.fd(), data, transfer::some},
-                                    "bytes to be written", socket_.outgoing());
+                                    "bytes to be written", socket_.outgoing(), where);
   ec = to_code(sent);
   return sent < 0 ? 0 : static_cast<std::size_t>(sent);
 }
@@ -185,7 +192,7 @@ endpoint stream::local() const {
 }
 
 bool detail::chunk_source::next() {
-  chunk_ = from_.read(buffer_);
+  chunk_ = from_.read(buffer_, where_);
   return !chunk_.empty();
 }
 
@@ -208,7 +215,7 @@ bool detail::line_source::next() {
           std::make_error_code(std::errc::message_size),
           "a line of more than " + std::to_string(longest_) + " bytes");
     }
-    const std::span<const std::byte> more = from_.read(buffer);
+    const std::span<const std::byte> more = from_.read(buffer, where_);
     if (more.empty()) return take_line(true);
     pending_.append(reinterpret_cast<const char*>(more.data()), more.size());
   }
@@ -217,22 +224,22 @@ bool detail::line_source::next() {
 
 namespace {
 
-stream connect_to(const endpoint& where, std::int32_t& result) {
-  const auto* const address = static_cast<const sockaddr*>(where.system_address());
+stream connect_to(const endpoint& to, std::int32_t& result, call_site where) {
+  const auto* const address = static_cast<const sockaddr*>(to.system_address());
   result = ask_kernel(open_stream_call{address->sa_family});
   if (result < 0) return {};
   motet::detail::descriptor socket(result);
-  result = perform(connect_request{socket.fd(), address,
-                                   static_cast<socklen_t>(where.system_length())},
-                   "a connection to be made", socket.outgoing());
+  result = perform(
+      connect_request{socket.fd(), address, static_cast<socklen_t>(to.system_length())},
+      "a connection to be made", socket.outgoing(), where);
   if (result < 0) return {};
   return stream(socket.release());
 }
 
-stream connect_to_any(std::string_view host, std::uint16_t port) {
+stream connect_to_any(std::string_view host, std::uint16_t port, call_site where) {
   std::int32_t result = -EADDRNOTAVAIL;
-  for (const endpoint& where : motet::detail::resolve(host, port)) {
-    stream made = connect_to(where, result);
+  for (const endpoint& to : motet::detail::resolve(host, port, where)) {
+    stream made = connect_to(to, result, where);
     if (made) return made;
   }
   throw_failure(result, "connect " + std::string(host) + ":" + std::to_string(port));
@@ -240,23 +247,22 @@ stream connect_to_any(std::string_view host, std::uint16_t port) {
 
 }  // namespace
 
-stream connect(std::string_view host, std::uint16_t port,
-               const connect_options& options) {
-  if (options.deadline == time_point::max()) return connect_to_any(host, port);
+stream connect(std::string_view host, std::uint16_t port, const connect_options& options,
+               call_site where) {
+  if (options.deadline == time_point::max()) return connect_to_any(host, port, where);
   return cancel_at(options.deadline,
                    with_exception<timeout_error>("connect " + std::string(host) + ":" +
                                                  std::to_string(port)),
-                   [&] { return connect_to_any(host, port); });
+                   [&] { return connect_to_any(host, port, where); });
 }
 
-listener listen(std::string_view host, std::uint16_t port,
-                const listen_options& options) {
-  const endpoint where = motet::detail::resolve(host, port).front();
-  const std::int32_t fd =
-      ask_kernel(open_listener_call{static_cast<const sockaddr*>(where.system_address()),
-                                    static_cast<socklen_t>(where.system_length()),
-                                    options.backlog, options.reuse_port});
-  if (fd < 0) throw_failure(fd, "listen on " + to_string(where));
+listener listen(std::string_view host, std::uint16_t port, const listen_options& options,
+                call_site where) {
+  const endpoint at = motet::detail::resolve(host, port, where).front();
+  const std::int32_t fd = ask_kernel(open_listener_call{
+      static_cast<const sockaddr*>(at.system_address()),
+      static_cast<socklen_t>(at.system_length()), options.backlog, options.reuse_port});
+  if (fd < 0) throw_failure(fd, "listen on " + to_string(at));
   return listener(fd);
 }
 

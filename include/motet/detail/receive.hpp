@@ -4,6 +4,7 @@
 /// @file
 /// From a message of unknown type to a typed value or the handler for it.
 
+#include <motet/call_site.hpp>
 #include <motet/detail/message.hpp>
 
 #include <concepts>
@@ -16,7 +17,7 @@ namespace motet::detail {
 
 /// Takes the oldest message with one of these keys (none given: any); parks until there
 /// is one.
-message_ptr receive_one(std::span<const type_key> keys);
+message_ptr receive_one(std::span<const type_key> keys, call_site where = {});
 /// As above; null if there is none now.
 message_ptr try_receive_one(std::span<const type_key> keys);
 
