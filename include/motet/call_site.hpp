@@ -7,8 +7,8 @@
 namespace motet {
 
 /// Where a call stands. Taken as a defaulted last parameter, it names the caller.
-/// (std::source_location does the same, but clang 14 does not have it. Two words travel in
-/// registers; a third, the function's name, would not.)
+/// (std::source_location does the same, but clang 14 does not have it. Two words travel
+/// in registers; a third, the function's name, would not.)
 struct call_site {
   const char* file = "";
   unsigned line = 0;
