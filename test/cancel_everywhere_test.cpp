@@ -186,7 +186,7 @@ TEST_SUITE("cancel_everywhere finds") {
     });
     REQUIRE(failures.size() >= 2);
     CHECK(failures[0].find(in_sleep(2, "before", "does not end: every fiber is")) == 0);
-    CHECK(failures[0].find("\"f\" waits for a message") != std::string::npos);
+    CHECK(failures[0].find("\"f\" (1) waits for a message") != std::string::npos);
   }
 
   TEST_CASE("a fiber that goes on for ever in a shield") {

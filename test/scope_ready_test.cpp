@@ -260,7 +260,7 @@ TEST_SUITE("scopes: starting") {
         log(v);
       });
     });
-    CHECK(log == trace{"true", "false", "false", "1"});
+    CHECK(log == trace{"true", "false", "1", "false"});
   }
 
   TEST_CASE("what is signalled is known from a callable that says so") {
@@ -281,9 +281,6 @@ TEST_SUITE("scopes: starting") {
             });
         CHECK(*owned == 2);
         s.spin_ready([](ready_signal<>& ready) { ready(); });
-        int target = 5;
-        int& same = s.spin_ready<int&>([&](auto& ready) { ready(&target); });
-        CHECK(&same == &target);
       });
     });
   }

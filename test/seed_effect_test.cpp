@@ -27,7 +27,7 @@ TEST_SUITE("seed: Effect") {
           log.at("Hi!");
         }
       });
-      sleep(30ms);
+      sleep(25ms);
       const call_site before = call_site::here();
       const auto exit = f.interrupt("not needed any more");
       CHECK(exit.stopped());
@@ -40,7 +40,7 @@ TEST_SUITE("seed: Effect") {
       CHECK(why.at == clock::now());
       log.at("interrupted");
     });
-    CHECK(log == trace{"Hi!@10", "Hi!@20", "interrupted@30"});
+    CHECK(log == trace{"Hi!@10", "Hi!@20", "interrupted@25"});
   }
 
   TEST_CASE("interrupting waits until the finalizers are done: back-pressure") {

@@ -20,15 +20,15 @@
 #include <motet/no_suspend.hpp>
 #include <motet/outcome.hpp>
 #include <motet/promise.hpp>
-#include <motet/ready_signal.hpp>
 #include <motet/race.hpp>
+#include <motet/ready_signal.hpp>
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/scope_ref.hpp>
 #include <motet/shield.hpp>
 #include <motet/spin.hpp>
-#include <motet/supervise.hpp>
 #include <motet/spin_loop.hpp>
+#include <motet/supervise.hpp>
 #include <motet/tcp.hpp>
 #include <motet/time.hpp>
 #include <motet/timeout.hpp>

@@ -114,8 +114,8 @@ class scope : private detail::cancel_scope {
   /// last comes first. All are called; the block throws their errors.
   /// @throws structure_error once that has begun, having called `f` at once. Never parks.
   template <class F>
-  void on_exit(F&& f) {
-    add_finalizer(detail::make_finalizer(std::forward<F>(f)));
+  void on_exit(F&& f, call_site where = call_site::here()) {
+    add_finalizer(detail::make_finalizer(std::forward<F>(f), where));
   }
 
   /// Asks everything in the block to stop; the block ends quietly. Never parks.
@@ -147,6 +147,7 @@ class scope : private detail::cancel_scope {
   void keep(std::exception_ptr error);
   static void hear_of_child(detail::cancel_scope& node,
                             detail::fiber_state& child) noexcept;
+  void hear_of_end(detail::fiber_state& child) noexcept;
   template <class Fiber>
   static Fiber as_daemon(Fiber fiber) {
     detail::become_daemon(fiber);

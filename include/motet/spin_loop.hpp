@@ -31,10 +31,11 @@ namespace detail {
 
 struct loop_call {
   duration step;
+  call_site where;
 
   template <class F>
   void operator()(F& f) const {
-    if (step > duration::zero()) every(step, f);
+    if (step > duration::zero()) every(step, f, where);
     for (;;) {
       f();
       yield();
@@ -46,12 +47,13 @@ struct loop_call {
 template <class F>
 struct delayed_call {
   duration span;
+  call_site where;
   F f;
 
   template <class... A>
   requires std::is_invocable_v<F&, A...>
   decltype(auto) operator()(A&&... args) {
-    sleep_for(span);
+    sleep_for(span, where);
     return std::invoke(f, std::forward<A>(args)...);
   }
 };
@@ -63,7 +65,7 @@ inline constexpr bool is_loop_options =
 template <class F, class... Args>
 auto spin_delayed(duration span, call_site where, F&& f, Args&&... args) {
   return spin_in(nullptr, {.where = where},
-                 delayed_call<std::decay_t<F>>{span, std::forward<F>(f)},
+                 delayed_call<std::decay_t<F>>{span, where, std::forward<F>(f)},
                  std::forward<Args>(args)...);
 }
 
@@ -74,7 +76,7 @@ auto spin_delayed(duration span, call_site where, F&& f, Args&&... args) {
 /// @throws structure_error if both are given, or one is negative. Never parks.
 template <class F>
 fiber<> spin_loop(const loop_options& options, F&& f) {
-  const detail::loop_call loop{detail::step_of(options)};
+  const detail::loop_call loop{detail::step_of(options), options.where};
   return detail::spin_in(nullptr, {.where = options.where}, loop, std::forward<F>(f));
 }
 /// As above, as often as it can: all others run in between. Never parks.

@@ -280,14 +280,13 @@ void interrupt_each(const fiber_ref* const* fibers, std::size_t count,
   wait_for_group(s, group, where);
 }
 
-void await_all_ended(const fiber_ref* const* fibers, std::size_t count,
-                     call_site where) {
+void await_all_ended(const fiber_ref* const* fibers, std::size_t count, call_site where) {
   scheduler& s = here("await_all");
   group_wait group(fibers, count, until::failure);
   wait_for_group(s, group, where);
   if (group.decided_by == count) return;
   for (std::size_t i = 0; i < count; ++i)
-    fibers[i]->stop("another one of them failed");
+    fibers[i]->stop("another one of them failed", where);
   for (std::size_t i = 0; i < count; ++i)
     join_fiber(s, *fibers[i]->get());
   introduce_errors(s.running(), group);
@@ -299,7 +298,7 @@ std::size_t first_ended(const fiber_ref* const* fibers, std::size_t count,
   scheduler& s = here("first_of");
   if (count == 0) throw structure_error("first_of none would never end");
   group_wait group(fibers, count, until::first);
-  wait_for_group(s, group);
+  wait_for_group(s, group, where);
   return group.decided_by;
 }
 

@@ -147,10 +147,10 @@ class race_scope : public cancel_scope {
   bool cut_short_ = false;
 };
 
-void discard(const race_results& results, std::size_t which) noexcept {
-  const shield_guard shielded;
+void discard(const race_results& results, std::size_t which,
+             const call_site& where) noexcept {
   try {
-    results.discard(which);
+    shield([&] { results.discard(which); }, where);
   } catch (...) {
     report_unhandled(this_scheduler->running(), std::current_exception());
   }
@@ -159,13 +159,14 @@ void discard(const race_results& results, std::size_t which) noexcept {
 /// Gives up the results from the `i`th on when it goes.
 class leftovers {
  public:
-  leftovers(const race_results& results, const std::vector<std::size_t>& with_result)
-      : results_(results), with_result_(with_result) {}
+  leftovers(const race_results& results, const std::vector<std::size_t>& with_result,
+            call_site where)
+      : results_(results), with_result_(with_result), where_(where) {}
   leftovers(const leftovers&) = delete;
   leftovers& operator=(const leftovers&) = delete;
   ~leftovers() {
     while (!empty())
-      discard(results_, next());
+      discard(results_, next(), where_);
   }
 
   [[nodiscard]] bool empty() const noexcept { return taken_ == with_result_.size(); }
@@ -174,6 +175,7 @@ class leftovers {
  private:
   const race_results& results_;
   const std::vector<std::size_t>& with_result_;
+  const call_site where_;
   std::size_t taken_ = 0;
 };
 
@@ -182,17 +184,17 @@ class leftovers {
 std::size_t run_race(race_rule rule, std::span<const function_ref<void()>> racers,
                      const race_results& results, call_site where) {
   scheduler& s = here("race");
-  enter_point(s);
+  enter_point(s, where);
   if (racers.empty()) throw structure_error("a race of none has no result");
   race_scope scope(s, rule, where);
   const bool won = scope.run(racers);
-  leftovers rest(results, scope.with_result());
+  leftovers rest(results, scope.with_result(), where);
   if (!won) scope.fail();
   scope.forgive();
   const std::size_t winner = rest.next();
   while (!rest.empty()) {
     const std::size_t also = rest.next();
-    if (!results.combine(winner, also)) discard(results, also);
+    if (!results.combine(winner, also)) discard(results, also, where);
   }
   return winner;
 }

@@ -82,7 +82,7 @@ std::size_t scope::size() const noexcept {
 
 void scope::add_finalizer(std::unique_ptr<detail::finalizer> last) {
   if (closed_) {
-    shield([&] { last->run(); });
+    shield([&] { last->run(); }, last->where);
     throw structure_error("on_exit of a scope that is being left: called at once");
   }
   last->earlier = std::exchange(finalizers_, nullptr);
@@ -92,7 +92,7 @@ void scope::add_finalizer(std::unique_ptr<detail::finalizer> last) {
 void scope::finalize() {
   while (const auto last = std::exchange(finalizers_, nullptr)) {
     finalizers_ = std::move(last->earlier);
-    detail::finalize([&] { last->run(); });
+    detail::finalize([&] { last->run(); }, last->where);
   }
 }
 

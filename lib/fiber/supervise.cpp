@@ -26,7 +26,7 @@ void supervise_these(std::span<const fiber_ref> fibers, const supervision& how,
     for (const fiber_ref& f : fibers) {
       if (f && withdraw_edge(self, *f.get())) failed.push_back(f);
     }
-    enter_point(s);
+    enter_point(s, where);
     for (const fiber_ref& f : fibers) {
       if (!f) throw structure_error("supervise of a null fiber handle");
       boss.check(*f.get());
@@ -42,7 +42,7 @@ void supervise_these(std::span<const fiber_ref> fibers, const supervision& how,
 
 void supervise_children(const supervision& how, call_site where) {
   scheduler& s = here("supervise");
-  enter_point(s);
+  enter_point(s, where);
   supervisor boss(s, how, where);
   boss.take_children();
   boss.run();
@@ -128,19 +128,20 @@ supervisor::~supervisor() {
 
 void supervisor::leave() {
   if (self_.root.supervised_by == this) watch_for_newcomers(nullptr);
-  if (left_by_) {
-    const shield_guard shielded;
-    s_.yield();  // those who wait no longer end by what is theirs, not by being stopped
-    for (child& c : children_)
-      give_back(c);
-    for (auto c = children_.rbegin(); c != children_.rend(); ++c) {
-      if (c->who.get()->phase == fiber_phase::ended) continue;
-      ask_to_stop(*c);
-      join_fiber(s_, *c->who.get());
-    }
-    hear_last();
-  }
+  if (left_by_) shield([this] { shut_down(); }, where_);
   if (left_by_ || !unheard_.empty()) throw_reason();
+}
+
+void supervisor::shut_down() {
+  s_.yield();  // those who wait no longer end by what is theirs, not by being stopped
+  for (child& c : children_)
+    give_back(c);
+  for (auto c = children_.rbegin(); c != children_.rend(); ++c) {
+    if (c->who.get()->phase == fiber_phase::ended) continue;
+    ask_to_stop(*c);
+    join_fiber(s_, *c->who.get());
+  }
+  hear_last();
 }
 
 void supervisor::hear_last() noexcept {

@@ -93,6 +93,7 @@ class supervisor {
   void ask_to_stop(child& c);
 
   void leave();
+  void shut_down();
   void hear_last() noexcept;
   void release(child& c) noexcept;
   void give_back(child& c) noexcept;

@@ -4,6 +4,8 @@
 /// @file
 /// What a scope does when it is left.
 
+#include <motet/call_site.hpp>
+
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -12,23 +14,24 @@ namespace motet::detail {
 
 /// A callable that is run once, and those that came before it.
 struct finalizer {
-  finalizer() = default;
+  explicit finalizer(call_site from) noexcept : where(from) {}
   finalizer(const finalizer&) = delete;
   finalizer& operator=(const finalizer&) = delete;
   virtual ~finalizer() = default;
   virtual void run() = 0;
 
+  call_site where;
   std::unique_ptr<finalizer> earlier;
 };
 
 template <class F>
-std::unique_ptr<finalizer> make_finalizer(F&& f) {
+std::unique_ptr<finalizer> make_finalizer(F&& f, call_site where) {
   struct holder final : finalizer {
     std::decay_t<F> call;
-    explicit holder(F&& f) : call(std::forward<F>(f)) {}
+    holder(F&& f, call_site from) : finalizer(from), call(std::forward<F>(f)) {}
     void run() override { call(); }
   };
-  return std::make_unique<holder>(std::forward<F>(f));
+  return std::make_unique<holder>(std::forward<F>(f), where);
 }
 
 }  // namespace motet::detail
