@@ -56,6 +56,42 @@ type 'e'
 type 't'
 "motet" finds motet
 """,
+    'scopes': """\
+soprano: through
+tenor: cut short, a sibling failed
+no rehearsal: the organ is broken
+one of 2: the lights went out
+one of 2: the case is missing
+the clerk: soprano, a bar too early
+the clerk: bass, a tone too low
+the clerk: 2 notes
+the motet: through
+the mass: cut short, deadline
+the doors are locked
+the evening was too short
+all have left but the organist
+an encore
+""",
+    'shield': """\
+peer: heard "welcome"
+peer: heard "goodbye"
+server: the peer has hung up
+peer: heard "welcome"
+peer: heard "goodbye"
+server: enough is enough
+room: unlocked
+room: music
+a fire alarm
+room: locked
+a fire alarm
+room: unlocked
+room: locked
+the kitchen closes
+washed: a cup
+the kitchen closes
+washed: a cup
+washed: a plate
+""",
     'supervisor': """\
 feed: connection 1
 pool: opens file 1
