@@ -9,6 +9,7 @@
 #include <motet/cancel.hpp>
 #include <motet/cancel_on.hpp>
 #include <motet/debug.hpp>
+#include <motet/disconnect.hpp>
 #include <motet/endpoint.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
