@@ -31,6 +31,7 @@
 #include <motet/spin_loop.hpp>
 #include <motet/supervise.hpp>
 #include <motet/tcp.hpp>
+#include <motet/throttle.hpp>
 #include <motet/time.hpp>
 #include <motet/timeout.hpp>
 #include <motet/when_all.hpp>
