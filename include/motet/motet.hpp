@@ -15,6 +15,7 @@
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
 #include <motet/finally.hpp>
+#include <motet/for_each_parallel.hpp>
 #include <motet/interrupt_all.hpp>
 #include <motet/link.hpp>
 #include <motet/mailbox.hpp>
