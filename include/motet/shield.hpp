@@ -163,8 +163,9 @@ auto shield(std::chrono::duration<Rep, Period> grace, F&& f,
 }
 
 /// Runs `f`, in which calls that need not park do not throw, nor do `checkpoint` and
-/// `yield`; those that really have to park do: what is held cannot be lost between two
-/// steps, and yet the block does not hang. `f` may take a `restore`.
+/// `yield`, whoever asked, a timeout inside included; those that really have to park do:
+/// what is held cannot be lost between two steps, and yet the block does not hang.
+/// `f` may take a `restore`.
 /// Never parks by itself.
 template <class F>
 decltype(auto) mask(F&& f, call_site where = call_site::here()) {
@@ -181,7 +182,7 @@ void allow_cancel();
 /// How much of a request to stop gets into where the fiber is.
 enum class masking_state : std::uint8_t {
   open,      ///< All of it, at every point.
-  masked,    ///< What comes while it is parked.
+  masked,    ///< All of it, but only at points that really park.
   shielded,  ///< Nothing: a shield, or an unwinding that runs destructors.
 };
 

@@ -77,9 +77,9 @@ void supervise_children(const supervision& how, call_site where);
 /// error that one of them ends by meanwhile, and that `on_error` does not take, is thrown
 /// in place of `cancelled` or along with the other in an exception_group.
 ///
-/// @throws structure_error if a fiber cannot be run again because its callable took an
-/// argument by value, if somebody supervises it already, or if this one lives in it.
-/// Same thread only. Cancellation point.
+/// @throws structure_error if a fiber cannot be run again because its callable takes a
+/// move-only argument by value, if somebody supervises it already, or if this one lives
+/// in it. Same thread only. Cancellation point.
 inline void supervise(std::initializer_list<fiber_ref> fibers,
                       const supervision& how = {}, call_site where = call_site::here()) {
   detail::supervise_these({fibers.begin(), fibers.size()}, how, where);
