@@ -124,6 +124,26 @@ TEST_SUITE("race: asked to stop") {
     });
   }
 
+  TEST_CASE("an error after a request does not decide race_first") {
+    testing::run([] {
+      const auto fails_late = [] {
+        move_on_after(10ms, [] {
+          return race_first(
+              [] {
+                suspend();
+                return 1;
+              },
+              [] {
+                shield([] { sleep(20ms); });
+                throw trouble("late");
+                return 2;
+              });
+        });
+      };
+      CHECK(thrown_by(fails_late) == "late");
+    });
+  }
+
   TEST_CASE("an exception raised into a race that is open ends it") {
     trace log;
     testing::run([&] {

@@ -108,7 +108,7 @@ class race_scope : public cancel_scope {
     const bool asked =
         broken_by_ != nullptr || find_cancelled_outside(*fiber, *this) != nullptr;
     (asked ? late_ : early_).push_back(error);
-    if (rule_ == race_rule::first_end) decide();
+    if (rule_ == race_rule::first_end && !asked) decide();
   }
 
   void decide() {
