@@ -280,6 +280,25 @@ TEST_SUITE("restart: running fibers") {
     CHECK(log == trace{"run"});
   }
 
+  TEST_CASE("a receive of the old run is cancelled: no error, unless in a shield") {
+    trace log;
+    testing::run([&] {
+      const auto f = spin([&] {
+        try {
+          log(receive<std::string>());
+        } catch (const std::exception& e) {
+          log(e.what());
+        }
+      });
+      testing::settle();
+      f.restart();
+      f << "new";
+      f.await();
+      CHECK(f.outcome().cause().errors().empty());
+    });
+    CHECK(log == trace{"new"});
+  }
+
   TEST_CASE("the old run finds its mailbox closed") {
     trace log;
     testing::run([&] {

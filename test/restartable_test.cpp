@@ -107,6 +107,19 @@ TEST_SUITE("restart: fibers that have ended") {
     CHECK(log == trace{"1", "2", "3"});
   }
 
+  TEST_CASE("a stop that outdid a restart does not keep the mailbox closed") {
+    testing::run([] {
+      const auto f = spin({.restartable = true}, [] { return receive<int>(); });
+      yield();
+      CHECK(f.restart());
+      CHECK(f.stop());
+      CHECK(f.outcome().stopped());
+      CHECK(f.restart());
+      f << 7;
+      CHECK(f.await() == 7);
+    });
+  }
+
   TEST_CASE("a restartable fiber keeps what it runs until nobody can ask for it") {
     testing::run([] {
       {

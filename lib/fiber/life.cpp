@@ -280,6 +280,7 @@ void revive(scheduler& s, fiber_state& ended) {
   ended.asked = disposition::none;
   ended.requested = false;
   ended.settled = false;
+  ended.box.closed = false;  // by a restart that a stop outdid
   ended.thrown = nullptr;
   drop_reference(std::exchange(ended.reason, nullptr));
   if (ended.extras) {

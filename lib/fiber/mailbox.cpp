@@ -163,6 +163,7 @@ MOTET_JUMPS_BACK message_ptr receive_one(std::span<const type_key> keys,
     self.box.receiver = &how;
     park(s, how);
     if (how.given) return std::move(how.given);
+    check(self, where);  // the restart itself, unless a shield keeps it out
   }
   throw closed_error("the fiber is being restarted: its mailbox is the next run's");
 }
