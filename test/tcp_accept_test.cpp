@@ -59,6 +59,36 @@ TEST_SUITE("tcp: accept_loop") {
     });
   }
 
+  TEST_CASE("a peer's fiber that is stopped before it began makes room for the next") {
+    run_on_backend([] {
+      tcp::listener door = listen_here();
+      auto server = spin([&] { door.accept_loop({.max_connections = 1}, &echo); });
+      tcp::stream one = connect_to(door);
+      while (server.children().empty())
+        yield();
+      const fiber_ref peer = server.children().front();
+      CHECK(peer.state() == fiber_phase::fresh);
+      CHECK(peer.stop());
+      CHECK(read_to_end(one).empty());
+      tcp::stream two = connect_to(door);
+      CHECK(echoes(two, "second"));
+    });
+  }
+
+  TEST_CASE("a peer's fiber that is run again leaves once") {
+    run_on_backend([] {
+      tcp::listener door = listen_here();
+      auto server = spin([&] { door.accept_loop({.max_connections = 1}, &echo); });
+      tcp::stream one = connect_to(door);
+      CHECK(echoes(one, "first"));
+      server.children().front().restart();
+      CHECK(echoes(one, "first again"));
+      one.close();
+      tcp::stream two = connect_to(door);
+      CHECK(echoes(two, "second"));
+    });
+  }
+
   TEST_CASE("handlers take the stream by reference, by value, or by any type") {
     run_on_backend([] {
       tcp::listener door = listen_here();

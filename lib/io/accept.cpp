@@ -95,18 +95,17 @@ class service {
 
  private:
   void start(scope& peers, stream peer) {
-    ++active_;
     try {
       peers.spin({.where = where_},
-                 [this, mine = std::move(peer)]() mutable { serve_one(mine); });
+                 [place = seat(*this), mine = std::move(peer)]() mutable {
+                   place.of().serve_one(mine);
+                 });
     } catch (const std::system_error& e) {  // no memory for a stack: as no descriptor
-      --active_;
       wait_out(e.code());
     }
   }
 
   void serve_one(stream& peer) {
-    const leaver leave(*this);
     try {
       handler_(peer);
     } catch (const cancelled&) {
@@ -139,19 +138,23 @@ class service {
     wait_in(*this_scheduler, change_, what, where_);
   }
 
-  /// Counts a peer out, however it goes.
-  struct leaver {
-    service& from;
-    explicit leaver(service& s) noexcept : from(s) {}
-    leaver(const leaver&) = delete;
-    leaver& operator=(const leaver&) = delete;
-    ~leaver() {
-      --from.active_;
-      if (auto* const w = from.change_.first; w != nullptr) {
-        from.change_.remove(*w);
-        this_scheduler->unpark(*w->fiber);
-      }
+  /// A peer's place among those served. Its fiber owns it, whether it runs once, more
+  /// often, or never.
+  class seat {
+   public:
+    explicit seat(service& s) noexcept : of_(&s) { ++s.active_; }
+    seat(seat&& other) noexcept : of_(std::exchange(other.of_, nullptr)) {}
+    seat& operator=(seat&&) = delete;
+    ~seat() {
+      if (of_ == nullptr) return;
+      --of_->active_;
+      if (!of_->change_.empty()) this_scheduler->wake_first(of_->change_);
     }
+
+    [[nodiscard]] service& of() const noexcept { return *of_; }
+
+   private:
+    service* of_;
   };
 
   listener& listener_;
