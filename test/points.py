@@ -101,13 +101,13 @@ def points_in(text):
     def declared(scopes, comment, head):
         nonlocal before
         name = function_name(head)
-        if name is None or '@file' in comment or 'detail' in scopes:
+        full = '::'.join([*scopes, name or ''])
+        if name is None or '@file' in comment or 'detail' in full.split('::'):
             return
         told = re.search(r'\b(Never parks|Blocks the thread)\b', comment)
         inherited = comment.startswith('As above') and before and not told
         before = SAYS_SO.search(comment) is not None or inherited
         if before:
-            full = '::'.join([*scopes, name])
             points.add(re.sub(r'^motet::', '', full))
 
     Header(text, declared)
