@@ -13,13 +13,16 @@
 #include <motet/endpoint.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
+#include <motet/fiber_local.hpp>
 #include <motet/fiber_ref.hpp>
 #include <motet/finally.hpp>
 #include <motet/for_each_parallel.hpp>
+#include <motet/guarded.hpp>
 #include <motet/interrupt_all.hpp>
 #include <motet/link.hpp>
 #include <motet/mailbox.hpp>
 #include <motet/no_suspend.hpp>
+#include <motet/once.hpp>
 #include <motet/outcome.hpp>
 #include <motet/promise.hpp>
 #include <motet/race.hpp>

@@ -104,6 +104,13 @@ struct owned_token {
   bool requested = false;
 };
 
+/// The fiber's value of a fiber_local.
+struct local_value {
+  std::uint64_t key = 0;
+  void* value = nullptr;
+  void (*destroy)(void* value) noexcept = nullptr;
+};
+
 /// What few fibers have.
 struct fiber_extras {
   std::string name;
@@ -116,6 +123,7 @@ struct fiber_extras {
   std::exception_ptr cancel_error;  ///< What `cancel` asked it to end with.
   fiber_handle error_source;        ///< Where the error it ended by arose.
   std::unique_ptr<grace_timer> grace;
+  std::vector<local_value> locals;
   std::vector<owned_token> tokens;
   unsigned open_tokens = 0;  ///< How many of them were not requested.
 };

@@ -68,6 +68,7 @@ bool run_again(fiber_state& self, body_end& end) {
     for (edge& e : take_edges(self))
       self.extras->suppressed.push_back(e.error);
   }
+  destroy_locals(self);
   self.operations->clear_result(self.body);
   drop_reference(std::exchange(self.reason, nullptr));
   self.asked = disposition::none;
@@ -82,6 +83,7 @@ bool run_again(fiber_state& self, body_end& end) {
 /// Destroys what the fiber owns, as its last act: nothing gets in any more.
 void destroy_belongings(fiber_state& self) noexcept {
   self.chain.wall = &self.root;
+  destroy_locals(self);
   if (!self.restartable) self.operations->destroy_call(self.body);
   if (self.box.first != nullptr) clear_mailbox(self.box);
   if (self.references.load(std::memory_order_acquire) == 1) {  // nobody can ask any more

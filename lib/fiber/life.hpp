@@ -28,6 +28,9 @@ void settle_outcome(fiber_state& self, body_end end);
 /// Cancels those that are linked to `self`, if it has failed.
 void fail_linked(fiber_state& self);
 
+/// Destroys its fiber_locals, the youngest first; nothing gets in meanwhile.
+void destroy_locals(fiber_state& self) noexcept;
+
 /// Lets go of other fibers, which may hold on to this one, as it ends.
 void forget_others(fiber_state& self) noexcept;
 

@@ -133,6 +133,7 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
   end_children(main);
   end_daemons(s);
   settle_outcome(main, std::move(end));
+  destroy_locals(main);
   clear_mailbox(main.box);
   forget_others(main);
   main.phase = fiber_phase::ended;
