@@ -217,6 +217,16 @@ def prints(name, backend):
     expect(done.returncode, 0, 'exit code')
 
 
+def finds(name, bug, *found):
+    done = run(name, '--bug', str(bug))
+    last = done.stdout.splitlines()[-1]
+    for text in found:
+        expect(text in done.stdout, True, f'{text!r} in {done.stdout!r}')
+    right = re.fullmatch(r'stopped at \d\d points, in \d\d runs: nothing is wrong', last)
+    expect(right is not None, bug == 0, f'nothing is wrong: {last!r}')
+    expect(done.returncode, int(bug != 0), 'exit code')
+
+
 def helps(name):
     done = run(name, '--help')
     expect(done.returncode, 0, 'exit code')
@@ -389,11 +399,17 @@ def all_checks():
     for name in OUTPUT:
         for backend in 'sim', 'uring':
             yield prints, name, backend
-    for name in *OUTPUT, *SERVERS:
+    for name in *OUTPUT, *SERVERS, 'cancel_everywhere':
         yield helps, name
         yield refuses, name, '--nonsense'
         yield refuses, name, 'surplus'
-        yield refuses_an_unknown_backend, name
+        if name != 'cancel_everywhere':  # which needs the simulated one
+            yield refuses_an_unknown_backend, name
+    everywhere = 'cancel_everywhere'
+    yield refuses, everywhere, '--bug', '3'
+    yield finds, everywhere, 0, ': waits for a point in time\n'
+    yield finds, everywhere, 1, ' runs failed\n', 'afterwards: 1 tickets are lost'
+    yield finds, everywhere, 2, ' runs failed\n', 'does not end', 'in a shield'
     for name in SERVERS:
         for number in 'x', '', '-1', '65536', '7x', '99999999999999999999':
             yield refuses, name, '--port', number
@@ -424,7 +440,7 @@ def main():
     passed = failed = skipped = 0
     refusal = run('hello', env={'MOTET_BACKEND': ''}).stderr.strip()
     no_uring = refusal if 'motet needs io_uring' in refusal else None
-    without_kernel = (helps, refuses, refuses_an_unknown_backend)
+    without_kernel = (finds, helps, refuses, refuses_an_unknown_backend)
     for check, *arguments in all_checks():
         name = title(check, *arguments)
         try:
