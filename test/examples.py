@@ -56,6 +56,18 @@ type 'e'
 type 't'
 "motet" finds motet
 """,
+    'race': """\
+north: asked
+west: asked
+south: asked
+west: no answer
+north: given up
+a page from the south
+east: asked
+east: no answer
+no page: no answer
+left: 0 fibers, 0 connections
+""",
     'scopes': """\
 soprano: through
 tenor: cut short, a sibling failed
