@@ -99,6 +99,23 @@ TEST_SUITE("timeouts: time") {
     });
   }
 
+  TEST_CASE("D4: points that need not park hear of a deadline within their budget") {
+    testing::run([] {
+      constexpr int budget = 128;
+      for (int i = 0; i < 10 * budget; ++i)
+        this_fiber::self() << i;
+      int taken = 0;
+      const bool in_time = move_on_after(10ms, [&] {
+        for (; taken < 10 * budget; ++taken) {
+          testing::busy(1ms);
+          (void)receive<int>();
+        }
+      });
+      CHECK_FALSE(in_time);
+      CHECK(taken <= budget);
+    });
+  }
+
   TEST_CASE("T-21: a timeout that was left in time never fires later") {
     testing::run([] {
       for (int i = 0; i < 10'000; ++i)

@@ -143,6 +143,8 @@ void scheduler::poll(time_point until) noexcept {
 
 MOTET_JUMPS_BACK void scheduler::let_others_run() noexcept {
   yield();
+  // Who never parks would else hear of a deadline only when a turn happens to be taken.
+  if (running_->deadlines != 0) expire_timers();
 }
 
 void scheduler::settle() noexcept {
