@@ -122,6 +122,16 @@ TEST_SUITE("basics: raising into a fiber") {
     CHECK(log == trace{"back@50"});
   }
 
+  TEST_CASE("an exception_ptr to nothing is not thrown, and nobody waits for it") {
+    testing::run([] {
+      const auto f = spin([] { suspend(); });
+      testing::settle();
+      CHECK_FALSE(f.raise(std::exception_ptr()));
+      CHECK_FALSE(f.throw_to(std::exception_ptr()));
+      CHECK(f.interrupt().stopped());
+    });
+  }
+
   TEST_CASE("throw_to oneself throws at once") {
     testing::run([] {
       CHECK_THROWS_AS(this_fiber::self().throw_to(trouble()), trouble);

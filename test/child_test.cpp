@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 namespace motet {
 namespace {
@@ -324,6 +325,26 @@ TEST_SUITE("children: errors") {
       CHECK(e.value() == 1);
       CHECK(e.cause().contains<trouble>());
       checkpoint();
+    });
+  }
+
+  TEST_CASE("R11: what a destructor of a capture spins ends with the fiber, unrun") {
+    struct spinner {
+      fiber_ref* child;
+      explicit spinner(fiber_ref& to) noexcept : child(&to) {}
+      spinner(spinner&& other) noexcept : child(std::exchange(other.child, nullptr)) {}
+      spinner(const spinner&) = delete;
+      spinner& operator=(const spinner&) = delete;
+      ~spinner() {
+        if (child != nullptr) *child = spin([] { FAIL("nobody would wait for it"); });
+      }
+    };
+    testing::run([] {
+      fiber_ref child;
+      const auto f = spin([own = spinner(child)] { (void)own; });
+      f.await();
+      REQUIRE(child);
+      CHECK(child.done());
     });
   }
 }

@@ -263,6 +263,16 @@ TEST_SUITE("monitors") {
       CHECK(receive<int>() == 7);
     });
   }
+
+  TEST_CASE("whoever monitors a fiber twice gets one notice") {
+    testing::run([] {
+      const auto f = spin([] {});
+      CHECK(f.monitor());
+      CHECK_FALSE(f.monitor());
+      f.await();
+      CHECK(receive_all_pending<ended>().size() == 1);
+    });
+  }
 }
 
 }  // namespace

@@ -220,6 +220,27 @@ TEST_SUITE("supervise: whose children, whose errors") {
     });
     CHECK(log == trace{"1", "2", "3"});
   }
+
+  TEST_CASE("V-05: a fiber that is attached to the supervisor is supervised as well") {
+    trace log;
+    testing::run([&] {
+      const auto sup = spin([&] {
+        spin([] { sleep(20ms); });
+        supervise({.restart = restart_policy::on_error});
+        log.at("end");
+      });
+      testing::settle();
+      const auto late = spin([&log, n = 0]() mutable {
+        log.at("runs");
+        sleep(5ms);
+        if (++n == 1) throw trouble();
+        sleep(50ms);
+      });
+      CHECK(late.attach_to(sup));
+      sup.await();
+    });
+    CHECK(log == trace{"runs@0", "runs@5", "end@60"});
+  }
 }
 
 }  // namespace

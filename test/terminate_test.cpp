@@ -260,6 +260,33 @@ TEST_SUITE("terminate") {
       CHECK_THROWS_WITH_AS(f.await(), "of the cleanup", test::trouble);
     });
   }
+
+  TEST_CASE("a stop during the grace comes second in the cause") {
+    testing::run([] {
+      const auto f = spin([] { suspend(); });
+      testing::settle();
+      CHECK(f.terminate(10s));
+      CHECK(f.stop("now"));
+      const auto requests = f.outcome().cause().requests();
+      REQUIRE(requests.size() == 2);
+      CHECK(requests[0].kind == cancel_kind::terminate);
+      CHECK(requests[1].kind == cancel_kind::stop);
+      CHECK(requests[1].message == "now");
+    });
+  }
+
+  TEST_CASE("B-07: who asks for ever is remembered a hundred times") {
+    testing::run([] {
+      const auto f = spin([] { shield([] { sleep(1s); }); });
+      testing::settle();
+      CHECK(f.stop("first"));
+      for (int i = 0; i < 1'000; ++i)
+        CHECK_FALSE(f.stop("again"));
+      const auto how = f.outcome();
+      CHECK(how.reason().message == "first");
+      CHECK(how.cause().requests().size() == 100);
+    });
+  }
 }
 
 }  // namespace

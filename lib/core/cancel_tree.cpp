@@ -83,10 +83,16 @@ bool lets_edges_in(const fiber_state& fiber) noexcept {
 
 bool latch(cancel_scope& node, request_record* why) noexcept {
   if (node.request != nullptr) {
+    constexpr int kept = 100;  // some ask again and again until it has ended
     request_record* last = node.request;
-    while (last->later != nullptr)
+    int count = 1;
+    for (; last->later != nullptr && count < kept; ++count)
       last = last->later;
-    last->later = why;
+    if (count < kept) {
+      last->later = why;
+    } else {
+      drop_reference(why);
+    }
     return false;
   }
   node.request = why;

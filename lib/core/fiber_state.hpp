@@ -26,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <list>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -114,7 +115,7 @@ struct local_value {
 /// What few fibers have.
 struct fiber_extras {
   std::string name;
-  std::vector<edge> edges;
+  std::list<edge> edges;  ///< Oldest first; thousands of children may fail at once.
   std::vector<std::exception_ptr> suppressed;  ///< Errors that gave way to another.
   std::vector<known_error> known;              ///< The last few.
   std::vector<finalizer_error> finalizer_errors;

@@ -73,7 +73,10 @@ void check_waitable(const fiber_state& self, const fiber_state& target) {
     if (taken && target.error) push_edge(self, {.error = target.error, .child = fiber});
     throw;
   }
-  if (target.phase == fiber_phase::ended) return;
+  if (target.phase == fiber_phase::ended) {
+    withdraw_edge(self, target);  // it may have failed while others were let run above
+    return;
+  }
   check_waitable(self, target);
   wait_in(s, target.end_waiters, "the end of a fiber", where);
 }
@@ -125,7 +128,7 @@ class taken_edges {
   }
 
   void take(const fiber_handle& child) {
-    taken_.reserve(taken_.size() + 1);
+    if (taken_.size() == taken_.capacity()) taken_.reserve(2 * taken_.size() + 1);
     if (withdraw_edge(self_, target_of(child))) taken_.push_back(child);
   }
   void keep(const fiber_handle& child) noexcept {
@@ -251,10 +254,14 @@ void check_group(const fiber_state& self, const group_wait& group) {
 void wait_for_group(scheduler& s, group_wait& group, call_site where) {
   fiber_state& self = s.running();
   taken_edges taken(self);
-  for (std::size_t i = 0; i < group.count; ++i)
-    taken.take(group.target(i));
+  const auto take_all = [&] {
+    for (std::size_t i = 0; i < group.count; ++i)
+      taken.take(group.target(i));
+  };
+  take_all();
   group.where = where;
   group.fiber = &enter_point(s, where);
+  take_all();  // of those that failed while others were let run
   check_group(self, group);
   group.watch();
   group.wait(s);

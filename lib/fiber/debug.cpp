@@ -111,13 +111,15 @@ class description {
     constexpr std::size_t most = 3;
     const auto& edges = fiber_.extras->edges;
     std::string line = counted(edges.size(), "exception") + " raised into it: ";
-    for (std::size_t i = 0; i < edges.size() && i < most; ++i) {
-      if (i != 0) line += "; ";
-      line += describe(edges[i].error);
-      if (edges[i].child.get() != nullptr) {
-        line += ", the error of fiber " + quoted(*edges[i].child.get());
-      } else if (edges[i].thrower != nullptr) {
-        line += ", for which fiber " + quoted(*edges[i].thrower->fiber) + " waits";
+    std::size_t shown = 0;
+    for (const auto& e : edges) {
+      if (shown == most) break;
+      if (shown++ != 0) line += "; ";
+      line += describe(e.error);
+      if (e.child.get() != nullptr) {
+        line += ", the error of fiber " + quoted(*e.child.get());
+      } else if (e.thrower != nullptr) {
+        line += ", for which fiber " + quoted(*e.thrower->fiber) + " waits";
       }
     }
     if (edges.size() > most) line += "; ...";

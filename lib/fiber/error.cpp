@@ -80,8 +80,11 @@ std::exception_ptr aggregate(std::vector<std::exception_ptr> errors,
                              std::size_t dropped) {
   std::vector<std::exception_ptr> distinct;
   for (std::exception_ptr& error : errors) {
-    if (std::find(distinct.begin(), distinct.end(), error) == distinct.end()) {
+    if (std::find(distinct.begin(), distinct.end(), error) != distinct.end()) continue;
+    if (distinct.size() < exception_group::capacity) {
       distinct.push_back(std::move(error));
+    } else {
+      ++dropped;
     }
   }
   if (distinct.empty()) return nullptr;

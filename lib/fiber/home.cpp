@@ -115,6 +115,7 @@ bool attach(fiber_state& child, fiber_state& parent) {
     walk_tree(child, [](fiber_state& f, std::size_t) { ++f.deadlines; });
   }
   if (find_cancelled_outside(child, child.root) != nullptr) notify_below(child.root);
+  if (parent.root.supervised_by != nullptr) supervise_newcomer(parent.root, child);
   return true;
 }
 

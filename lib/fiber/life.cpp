@@ -92,6 +92,16 @@ void destroy_belongings(fiber_state& self) noexcept {
   self.chain.wall = nullptr;
 }
 
+/// Destructors of what it owned may have spun: nobody else waits for these.
+void end_late_children(fiber_state& self) {
+  if (self.root.children.first == nullptr) return;
+  latch(self.root, make_request(cancel_kind::parent, {}, self.spun_at));
+  join(*this_scheduler, self.root);
+  drop_reference(std::exchange(self.root.request, nullptr));
+  for (const edge& e : take_edges(self))
+    report_unhandled(self, e.error);
+}
+
 void notify_monitors(fiber_state& self) {
   if (!self.extras) return;
   for (const fiber_handle& monitor : self.extras->monitors) {
@@ -100,18 +110,16 @@ void notify_monitors(fiber_state& self) {
   }
 }
 
-/// Whether somebody waits for the fiber's end and takes its error.
+/// Whether somebody waits for the fiber's end, or will hear of it, and takes its error.
 bool is_observed(const fiber_state& self) noexcept {
   if (!self.end_waiters.empty()) return true;
   if (!self.extras) return false;
-  const auto lives = [](const fiber_handle& f) {
-    return f.get()->phase != fiber_phase::ended;
+  // One whose body is done reads no more notices.
+  const auto hears = [](const fiber_handle& f) {
+    return f.get()->phase != fiber_phase::ended && !f.get()->ending;
   };
   const auto& monitors = self.extras->monitors;
-  const auto& links = self.extras->links;
-  return std::any_of(monitors.begin(), monitors.end(), lives) ||
-         std::any_of(links.begin(), links.end(),
-                     [&](const link_to& l) { return lives(l.linker); });
+  return std::any_of(monitors.begin(), monitors.end(), hears);
 }
 
 /// Tells everybody, in this order: awaiters and monitors, then whoever it lives in.
@@ -129,7 +137,7 @@ void announce(scheduler& s, fiber_state& self) {
   while (!self.box.senders.empty())
     s.wake_first(self.box.senders);
   notify_monitors(self);
-  fail_linked(self);
+  if (fail_linked(self)) self.observed = true;
   --count_with(self, home);
   if (!self.restartable) {
     forget_others(self);
@@ -179,6 +187,7 @@ bool ended_plainly(const fiber_state& self, const body_end& end) noexcept {
   }
   self.settled = true;
   destroy_belongings(self);
+  end_late_children(self);
   announce(s, self);
   const sanitizer_state known_to_sanitizers = self.sanitizer;
   if (!self.restartable) retire(s, self);

@@ -8,6 +8,7 @@
 #include "lib/core/scheduler.hpp"
 
 #include <exception>
+#include <list>
 #include <span>
 #include <vector>
 
@@ -25,8 +26,9 @@ void end_children(fiber_state& self);
 /// Settles what `self` ended with: value, error or stop, and what gave way.
 void settle_outcome(fiber_state& self, body_end end);
 
-/// Cancels those that are linked to `self`, if it has failed.
-void fail_linked(fiber_state& self);
+/// Cancels those that are linked to `self`, if it has failed. @returns whether one of
+/// them will end with its error.
+bool fail_linked(fiber_state& self);
 
 /// Destroys its fiber_locals, the youngest first; nothing gets in meanwhile.
 void destroy_locals(fiber_state& self) noexcept;
@@ -36,7 +38,7 @@ void forget_others(fiber_state& self) noexcept;
 
 /// Takes out the exceptions that were raised into it and not thrown. Whoever waits for
 /// that need not any longer.
-[[nodiscard]] std::vector<edge> take_edges(fiber_state& self);
+[[nodiscard]] std::list<edge> take_edges(fiber_state& self);
 
 /// Waits until nothing lives in the node. Cannot be cut short.
 void join(scheduler& s, cancel_scope& node);

@@ -15,25 +15,38 @@ namespace detail {
 
 namespace {
 
+/// What came of a link.
+struct link_result {
+  bool asked = false;       ///< The linker was asked to end.
+  bool takes_over = false;  ///< It will end with the error.
+};
+
 /// `linker` is to end with the error that `failed` has ended with.
-bool fail_together(fiber_state& linker, const fiber_handle& failed, call_site where) {
-  if (linker.phase == fiber_phase::ended || linker.ending) return false;
-  if (linker.asked <= disposition::restart) {
+link_result fail_together(fiber_state& linker, const fiber_handle& failed,
+                          call_site where) {
+  if (linker.phase == fiber_phase::ended || linker.ending) return {};
+  const bool first = linker.asked <= disposition::restart;
+  if (first) {
     linker.more().cancel_error = failed.get()->error;
     introduce_error(linker, failed);
   }
   request_record* const why =
       make_request(cancel_kind::cancel, describe(failed.get()->error), where);
   why->why.source = fiber_ref(failed);
-  return ask(linker, disposition::cancel, why);
+  return {.asked = ask(linker, disposition::cancel, why), .takes_over = first};
 }
 
 }  // namespace
 
-void fail_linked(fiber_state& self) {
-  if (!self.extras || !self.error) return;
-  for (const link_to& link : self.extras->links)
-    fail_together(*link.linker.get(), fiber_handle(&self), link.where);
+bool fail_linked(fiber_state& self) {
+  if (!self.extras || !self.error) return false;
+  bool taken_over = false;
+  for (const link_to& link : self.extras->links) {
+    const link_result how =
+        fail_together(*link.linker.get(), fiber_handle(&self), link.where);
+    taken_over = taken_over || how.takes_over;
+  }
+  return taken_over;
 }
 
 }  // namespace detail
@@ -46,8 +59,10 @@ bool link(const fiber_ref& fiber, call_site where) {
     throw structure_error("link to a fiber of another thread");
   }
   if (target->phase == fiber_phase::ended) {
-    detail::withdraw_edge(self, *target);
-    return target->error && detail::fail_together(self, fiber.state_handle(), where);
+    if (!target->error) return false;
+    const auto how = detail::fail_together(self, fiber.state_handle(), where);
+    if (how.takes_over) detail::withdraw_edge(self, *target);
+    return how.asked;
   }
   auto& links = target->more().links;
   const bool known =

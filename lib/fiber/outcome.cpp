@@ -5,14 +5,15 @@
 
 #include <motet/error.hpp>
 
+#include <list>
 #include <utility>
 #include <vector>
 
 namespace motet::detail {
 
-std::vector<edge> take_edges(fiber_state& self) {
+std::list<edge> take_edges(fiber_state& self) {
   if (!self.has_edges()) return {};
-  std::vector<edge> edges = std::exchange(self.extras->edges, {});
+  std::list<edge> edges = std::exchange(self.extras->edges, {});
   for (edge& e : edges) {
     if (e.thrower != nullptr) this_scheduler->unpark(*e.thrower->fiber);
   }

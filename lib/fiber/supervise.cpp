@@ -22,11 +22,15 @@ void supervise_these(std::span<const fiber_ref> fibers, const supervision& how,
   supervisor boss(s, how, where);
   // What failed already is the supervisor's, not an exception out of the blue.
   std::vector<fiber_ref> failed;
-  try {
+  const auto take_over = [&] {
     for (const fiber_ref& f : fibers) {
       if (f && withdraw_edge(self, *f.get())) failed.push_back(f);
     }
+  };
+  try {
+    take_over();
     enter_point(s, where);
+    take_over();  // from those that failed while others were let run
     for (const fiber_ref& f : fibers) {
       if (!f) throw structure_error("supervise of a null fiber handle");
       boss.check(*f.get());
@@ -128,6 +132,8 @@ supervisor::~supervisor() {
 
 void supervisor::leave() {
   if (self_.root.supervised_by == this) watch_for_newcomers(nullptr);
+  for (const rerun& r : reruns_)
+    keep_unanswered(r.answers);  // the restart will not come
   if (left_by_) shield([this] { shut_down(); }, where_);
   if (left_by_ || !unheard_.empty()) throw_reason();
 }

@@ -75,18 +75,27 @@ void supervisor::watch() {
       // First those who wait for the end of the old run: they find it still ended.
       s_.yield();
       detail::check(self_);
-      const rerun next = reruns_.front();
+      const rerun next = std::move(reruns_.front());
       reruns_.pop_front();
       run_again(next);
-    } else if (reruns_.empty() &&
-               std::all_of(children_.begin(), children_.end(), [](const child& c) {
-                 return c.who.get()->phase == fiber_phase::ended;
-               })) {
+    } else if (reruns_.empty() && all_ended()) {
       return;
     } else {
       wait();
     }
   }
+}
+
+bool supervisor::all_ended() noexcept {
+  // From the last one found on: they mostly end in order, and there may be thousands.
+  const auto lives = [](const child& c) {
+    return c.who.get()->phase != fiber_phase::ended;
+  };
+  alive_ = std::find_if(alive_, children_.end(), lives);
+  if (alive_ == children_.end()) {
+    alive_ = std::find_if(children_.begin(), children_.end(), lives);
+  }
+  return alive_ == children_.end();
 }
 
 void supervisor::report(const run_end& end) {
@@ -127,13 +136,36 @@ void supervisor::hear(const run_end& end) {
   keep(end, true);
   check_intensity(end);
   check_repeatable(end);
-  // With the other strategies this one takes along whoever is still to be run again.
-  if (how_.strategy != restart_strategy::one_for_one) reruns_.clear();
-  stop_those_with(c);
+  plan_rerun(end);
+}
+
+void supervisor::plan_rerun(const run_end& end) {
+  child& c = *end.who;
+  std::vector<std::exception_ptr> answers;
+  if (end.how.failed() && !how_.on_error) answers.push_back(end.how.error());
+  if (how_.strategy != restart_strategy::one_for_one) {
+    // This one takes along whoever is still to be run again.
+    for (const rerun& r : reruns_)
+      answers.insert(answers.begin(), r.answers.begin(), r.answers.end());
+    reruns_.clear();
+  }
+  try {
+    stop_those_with(c);
+  } catch (...) {
+    keep_unanswered(answers);
+    throw;
+  }
   c.to_rerun = true;
   reruns_.push_back({add_saturated(s_.time().not_before_now(),
                                    std::max(how_.backoff, duration::zero())),
-                     &c});
+                     &c, std::move(answers)});
+}
+
+void supervisor::keep_unanswered(const std::vector<std::exception_ptr>& errors) {
+  for (const std::exception_ptr& error : errors) {
+    if (std::find(behind_.begin(), behind_.end(), error) == behind_.end())
+      behind_.push_back(error);
+  }
 }
 
 void supervisor::keep(const run_end& end, bool counts) {
@@ -176,6 +208,7 @@ void supervisor::done_with(child& c) {
   // The other strategies may have to run it once more.
   if (how_.strategy != restart_strategy::one_for_one || c.unheard != 0) return;
   release(c);
+  if (alive_ == c.at) ++alive_;
   children_.erase(c.at);
 }
 

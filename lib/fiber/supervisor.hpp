@@ -61,6 +61,7 @@ class supervisor {
   struct rerun {
     time_point due;
     child* who;
+    std::vector<std::exception_ptr> answers;  ///< The errors that called for it.
   };
   struct trouble {
     time_point at;
@@ -76,7 +77,9 @@ class supervisor {
 
   void watch();
   void hear(const run_end& end);
+  void plan_rerun(const run_end& end);
   void report(const run_end& end);
+  [[nodiscard]] bool all_ended() noexcept;
   [[nodiscard]] bool wants_rerun(const run_end& end);
   void keep(const run_end& end, bool counts);
   void check_intensity(const run_end& end);
@@ -95,6 +98,7 @@ class supervisor {
   void leave();
   void shut_down();
   void hear_last() noexcept;
+  void keep_unanswered(const std::vector<std::exception_ptr>& errors);
   void release(child& c) noexcept;
   void give_back(child& c) noexcept;
   [[noreturn]] void throw_reason();
@@ -104,7 +108,8 @@ class supervisor {
   const supervision& how_;
   const call_site where_;
   std::uint64_t last_number_ = 0;
-  std::list<child> children_;  ///< In the order in which they are started.
+  std::list<child> children_;      ///< In the order in which they are started.
+  place alive_ = children_.end();  ///< One that had not ended when last looked for.
   std::deque<run_end> ends_;
   std::deque<rerun> reruns_;      ///< By time, as the back-off is always the same.
   std::deque<trouble> recent_;    ///< Not longer ago than `within`.

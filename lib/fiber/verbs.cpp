@@ -29,6 +29,18 @@ request_record* make_request(cancel_kind kind, std::string_view why, call_site w
   return new request_record(std::move(reason));
 }
 
+namespace {
+
+/// @returns the request that was to come after it; null if it has, or there was none.
+request_record* end_grace(scheduler& s, fiber_state& fiber) noexcept {
+  if (!fiber.extras || !fiber.extras->grace) return nullptr;
+  const auto grace = std::move(fiber.extras->grace);
+  if (grace->armed()) s.timers().remove(*grace);
+  return grace->why;
+}
+
+}  // namespace
+
 bool ask(fiber_state& fiber, disposition what, request_record* why) noexcept {
   if (fiber.phase == fiber_phase::ended || fiber.ending) {
     drop_reference(why);
@@ -36,8 +48,10 @@ bool ask(fiber_state& fiber, disposition what, request_record* why) noexcept {
   }
   if (fiber.asked > disposition::restart) {
     // The first meaning holds; but a stop that was to come after a grace comes now.
-    drop_grace(*this_scheduler, fiber);
-    return latch(fiber.root, why);
+    request_record* const first = end_grace(*this_scheduler, fiber);
+    if (first == nullptr) return latch(fiber.root, why);
+    first->later = why;
+    return latch(fiber.root, first);
   }
   if (fiber.asked == disposition::restart && fiber.root.request != nullptr) {
     why->later = std::exchange(fiber.root.request, why);
@@ -50,10 +64,7 @@ bool ask(fiber_state& fiber, disposition what, request_record* why) noexcept {
 }
 
 void drop_grace(scheduler& s, fiber_state& fiber) noexcept {
-  if (!fiber.extras || !fiber.extras->grace) return;
-  const auto grace = std::move(fiber.extras->grace);
-  if (grace->armed()) s.timers().remove(*grace);
-  drop_reference(grace->why);
+  drop_reference(end_grace(s, fiber));
 }
 
 namespace {
@@ -261,7 +272,7 @@ bool fiber_ref::throw_to(std::exception_ptr error, call_site where) const {
   detail::scheduler& s = detail::here("throw_to");
   fiber_state& self = detail::enter_point(s, where);
   fiber_state* const target = get();
-  if (target == nullptr || target->phase == fiber_phase::ended) return false;
+  if (!error || target == nullptr || target->phase == fiber_phase::ended) return false;
   if (target == &self) std::rethrow_exception(std::move(error));
   check_local(*target, "throw_to");
   if (target->ending) return false;
@@ -308,8 +319,12 @@ bool fiber_ref::monitor() const {
   fiber_state* const fiber = get();
   if (fiber == nullptr || fiber->phase == fiber_phase::ended) return false;
   check_local(*fiber, "monitor");
-  fiber->more().monitors.emplace_back(&s.running());
-  return true;
+  auto& monitors = fiber->more().monitors;
+  const bool known =
+      std::any_of(monitors.begin(), monitors.end(),
+                  [&](const detail::fiber_handle& m) { return m.get() == &s.running(); });
+  if (!known) monitors.emplace_back(&s.running());
+  return !known;
 }
 
 bool fiber_ref::unmonitor(unmonitor_options options) const {
