@@ -4,8 +4,11 @@
 #include <motet/debug.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace motet::detail {
@@ -17,32 +20,45 @@ bool is_waited_for(const fiber_state& fiber) noexcept {
          (fiber.root.parent != nullptr && fiber.root.parent->joining);
 }
 
-/// Adds those that wait for `fiber` itself.
-void add_waiting(std::vector<fiber_state*>& list, const fiber_state& fiber) {
-  const auto add = [&](fiber_state* f) {
+/// Fibers, in the order in which they were found: mostly one or two, at times thousands.
+struct found_fibers {
+  static constexpr std::size_t few = 16;
+
+  std::vector<fiber_state*> list;
+  std::unordered_set<const fiber_state*> many;  ///< The same, once they are.
+
+  void add(fiber_state* f) {
     if (f == nullptr) return;  // it waits for one of several
-    if (std::find(list.begin(), list.end(), f) == list.end()) list.push_back(f);
-  };
+    if (list.size() == few) many.insert(list.begin(), list.end());
+    const bool known = list.size() < few
+                           ? std::find(list.begin(), list.end(), f) != list.end()
+                           : !many.insert(f).second;
+    if (!known) list.push_back(f);
+  }
+};
+
+/// Adds those that wait for `fiber` itself.
+void add_waiting(found_fibers& found, const fiber_state& fiber) {
   for (const queue_waiter* w = fiber.end_waiters.first; w != nullptr; w = w->next) {
-    add(w->fiber);
+    found.add(w->fiber);
   }
   if (fiber.has_edges()) {
     for (const edge& e : fiber.extras->edges) {
-      if (e.thrower != nullptr) add(e.thrower->fiber);
+      if (e.thrower != nullptr) found.add(e.thrower->fiber);
     }
   }
   const cancel_scope* const home = fiber.root.parent;
-  if (home != nullptr && home->joining) add(home->fiber);
+  if (home != nullptr && home->joining) found.add(home->fiber);
 }
 
 /// All that wait for `fiber`, directly or not.
 std::vector<fiber_state*> all_waiting(const fiber_state& fiber) {
-  std::vector<fiber_state*> list;
-  if (!is_waited_for(fiber)) return list;
-  add_waiting(list, fiber);
-  for (std::size_t i = 0; i < list.size(); ++i)
-    add_waiting(list, *list[i]);
-  return list;
+  if (!is_waited_for(fiber)) return {};
+  found_fibers found;
+  add_waiting(found, fiber);
+  for (std::size_t i = 0; i < found.list.size(); ++i)
+    add_waiting(found, *found.list[i]);
+  return std::move(found.list);
 }
 
 bool lives_in(const fiber_state& fiber, const cancel_scope& node) noexcept {
