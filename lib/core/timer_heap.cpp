@@ -22,6 +22,23 @@ void timer_heap::down(std::size_t at, entry e) noexcept {
   place(at, e);
 }
 
+void timer_heap::make_room() {
+  sort_in();
+  if (fresh_limit_ == 0) entries_.reserve(2 * entries_.size() + 4 * fresh_.size());
+  fresh_limit_ = fresh_.size();
+}
+
+void timer_heap::sort_in() noexcept {
+  for (std::size_t i = 0; i < fresh_count_; ++i) {
+    timer& t = *fresh_[i];
+    entries_.emplace_back();
+    up(entries_.size() - 1, {t.deadline, t.order, &t});
+  }
+  fresh_count_ = 0;
+  const bool room = entries_.capacity() - entries_.size() >= fresh_.size();
+  fresh_limit_ = room ? fresh_.size() : 0;
+}
+
 void timer_heap::correct(std::size_t at) noexcept {
   timer& t = *entries_[at].owner;
   refill(at, {t.deadline, t.order, &t});
@@ -42,11 +59,13 @@ void timer_heap::settle_first() noexcept {
 }
 
 time_point timer_heap::next() noexcept {
+  sort_in();
   settle_first();
   return entries_.empty() ? time_point::max() : entries_.front().deadline;
 }
 
 timer* timer_heap::take_due(time_point now) noexcept {
+  sort_in();
   if (entries_.empty() || entries_.front().deadline > now) return nullptr;
   settle_first();
   if (entries_.front().deadline > now) return nullptr;

@@ -6,11 +6,13 @@
 ///
 /// A heap of four children a node. Putting a deadline off only writes it into its timer:
 /// the entry is corrected when it comes up early, so that a timeout that is reset per
-/// message costs a store per message.
+/// message costs a store per message. What was added last waits beside the heap until
+/// somebody asks what is due: most timeouts are gone before that.
 
 #include <motet/detail/cancel_scope.hpp>
 #include <motet/time.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -24,14 +26,21 @@ class timer_heap {
 
   /// @throws std::bad_alloc; then nothing has changed.
   void add(timer& t, rank r) {
-    entries_.emplace_back();
+    if (fresh_count_ == fresh_limit_) [[unlikely]] {
+      make_room();
+    }
     t.order = next_order(r);
-    up(entries_.size() - 1, {t.deadline, t.order, &t});
+    put_fresh(fresh_count_++, t);
   }
 
   void remove(timer& t) noexcept {
     const std::size_t at = t.position;
     t.position = timer::not_armed;
+    if (at >= first_fresh) {
+      timer& last_fresh = *fresh_[--fresh_count_];
+      if (&last_fresh != &t) put_fresh(at - first_fresh, last_fresh);
+      return;
+    }
     const entry last = entries_.back();
     entries_.pop_back();
     // The last entry fills the gap as it stands; it may be stale and is corrected in
@@ -44,7 +53,7 @@ class timer_heap {
     const bool later = deadline >= t.deadline;
     t.deadline = deadline;
     t.order = next_order(r);
-    if (!later) correct(t.position);
+    if (!later && t.position < first_fresh) correct(t.position);
   }
 
   /// The soonest deadline; `time_point::max()` if there is none.
@@ -53,10 +62,15 @@ class timer_heap {
   /// Takes out the first timer due at `now`; null if none is.
   [[nodiscard]] timer* take_due(time_point now) noexcept;
 
-  [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
-  [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  [[nodiscard]] std::size_t size() const noexcept {
+    return entries_.size() + fresh_count_;
+  }
 
  private:
+  /// Positions from here on are of timers that are not in the heap yet.
+  static constexpr std::uint32_t first_fresh = UINT32_MAX / 2;
+
   struct entry {
     time_point deadline;
     std::uint64_t order;
@@ -68,6 +82,10 @@ class timer_heap {
   }
   std::uint64_t next_order(rank r) noexcept {
     return ++sequence_ | (r == rank::sleeper ? std::uint64_t{1} << 63 : 0);
+  }
+  void put_fresh(std::size_t at, timer& t) noexcept {
+    fresh_[at] = &t;
+    t.position = first_fresh + static_cast<std::uint32_t>(at);
   }
   void place(std::size_t at, const entry& e) noexcept {
     entries_[at] = e;
@@ -84,12 +102,19 @@ class timer_heap {
   }
   void down(std::size_t at, entry e) noexcept;
   void refill(std::size_t at, entry e) noexcept;
+  void make_room();
+  /// Puts into the heap what waits beside it.
+  void sort_in() noexcept;
   /// Brings the entry at `at` in line with its timer.
   void correct(std::size_t at) noexcept;
   /// Corrects the first entry until it tells the truth.
   void settle_first() noexcept;
 
   std::vector<entry> entries_;
+  std::array<timer*, 16> fresh_;
+  std::size_t fresh_count_ = 0;
+  /// How many there is room for in the heap: sorting in is not to fail.
+  std::size_t fresh_limit_ = 0;
   std::uint64_t sequence_ = 0;
 };
 

@@ -85,6 +85,23 @@ TEST_SUITE("core: timer heap") {
     }
   }
 
+  TEST_CASE("timers that go before anybody asks what is due go in any order") {
+    timer_heap heap;
+    std::array<timer, 5> timers;
+    for (std::size_t i = 0; i < timers.size(); ++i) {
+      timers[i].deadline = at(static_cast<std::int64_t>(i));
+      heap.add(timers[i], rank::scope);
+    }
+    heap.remove(timers[0]);
+    heap.remove(timers[4]);
+    heap.move(timers[3], at(0), rank::scope);
+    CHECK(heap.size() == 3);
+    heap.remove(timers[2]);
+    CHECK_FALSE(timers[2].armed());
+    CHECK(take_all(heap, at(9)) == std::vector<const timer*>{&timers[3], &timers[1]});
+    CHECK(heap.empty());
+  }
+
   TEST_CASE("a timer that was put off comes out at its new time only") {
     timer_heap heap;
     std::array<timer, 2> timers{due_at(10), due_at(20)};
