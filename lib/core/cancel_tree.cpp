@@ -244,12 +244,6 @@ void note_repeated(scheduler& s) noexcept {
 
 }  // namespace
 
-void look_for_swallowed(scheduler& s, const cancel_scope* node) noexcept {
-  const request_record* const thrown = s.running().thrown;
-  if (thrown == nullptr || s.handling()) return;
-  if (node == nullptr || node->request == thrown) s.tell_of_swallowing();
-}
-
 void throw_pending(fiber_state& self, call_site where) {
   if (cancel_scope* const s = find_cancelled(self)) {
     request_record* const why = s->request;

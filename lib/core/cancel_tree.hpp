@@ -89,7 +89,13 @@ void deliver(fiber_state& self, call_site where = {});
 
 /// A block of the fiber that runs was left as if nothing had been thrown: tells if a
 /// `cancelled` was. @param node the block's; null: the fiber's body.
-void look_for_swallowed(scheduler& s, const cancel_scope* node) noexcept;
+inline void look_for_swallowed(scheduler& s, const cancel_scope* node) noexcept {
+  const request_record* const thrown = s.running().thrown;
+  if (thrown == nullptr || s.handling()) [[likely]] {
+    return;
+  }
+  if (node == nullptr || node->request == thrown) s.tell_of_swallowing();
+}
 
 /// What every point does first.
 inline void check(fiber_state& self, call_site where = {}) {

@@ -5,6 +5,7 @@
 /// Running a block in a node of the cancel tree: where unwindings end.
 
 #include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/finalize.hpp"
 
 #include <motet/detail/function_ref.hpp>
 
@@ -19,10 +20,34 @@ namespace motet::detail {
   return node.request != nullptr && find_cancelled_outside(self, node) == nullptr;
 }
 
-/// Runs `body` in `node`, which is open, and closes it.
-/// @param leave called right before, with the body's own error if it threw one.
+/// Runs `body` in `node`, which is open, and closes it. Calls `leave(node, error)` right
+/// before, with the body's own error if it threw one.
 /// @returns whether the body ended by itself: false if an unwinding ended here.
-bool run_in(cancel_scope& node, function_ref<void()> body,
-            void (*leave)(cancel_scope& node, const std::exception_ptr& error) noexcept);
+template <auto leave>
+bool run_in(cancel_scope& node, function_ref<void()> body) {
+  fiber_state& self = *node.fiber;
+  try {
+    body();
+  } catch (const cancelled&) {
+    const bool ended = ends_here(self, node);
+    leave(node, nullptr);
+    close_scope(self, node);
+    if (has_finalizer_errors(self)) throw_finalizer_errors(self, node);
+    if (!ended) throw;
+    return false;
+  } catch (...) {
+    leave(node, std::current_exception());
+    close_scope(self, node);
+    if (has_finalizer_errors(self)) {
+      add_cause(self, std::current_exception(), take_finalizer_errors(self, node));
+    }
+    throw;
+  }
+  look_for_swallowed(*this_scheduler, &node);
+  leave(node, nullptr);
+  close_scope(self, node);
+  if (has_finalizer_errors(self)) throw_finalizer_errors(self, node);
+  return true;
+}
 
 }  // namespace motet::detail

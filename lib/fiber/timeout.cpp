@@ -21,12 +21,7 @@ request_record* deadline_record(duration span, call_site where) {
 
 }  // namespace
 
-bool timed_scope::run(function_ref<void()> body) {
-  enter();
-  return run_in(*this, body, &leave);
-}
-
-void timed_scope::enter() {
+inline void timed_scope::enter() {
   scheduler& s = here("a timeout");
   fiber_state& self = s.running();
   if (span_ == no_span) {
@@ -42,10 +37,13 @@ void timed_scope::enter() {
     s.timers().add(*this, timer_heap::rank::scope);
   open_scope(s, *this);
   ++self.deadlines;
-  if (over) expire();
+  if (over) [[unlikely]] {
+    expire();
+  }
 }
 
-void timed_scope::leave(cancel_scope& node, const std::exception_ptr& error) noexcept {
+inline void timed_scope::leave(cancel_scope& node,
+                               const std::exception_ptr& error) noexcept {
   auto& self = static_cast<timed_scope&>(node);
   scheduler& s = *this_scheduler;
   if (self.armed()) s.timers().remove(self);
@@ -55,6 +53,11 @@ void timed_scope::leave(cancel_scope& node, const std::exception_ptr& error) noe
     add_reference(*self.request);
     remember_error(s.running(), {.error = error, .why = self.request});
   }
+}
+
+bool timed_scope::run(function_ref<void()> body) {
+  enter();
+  return run_in<&leave>(*this, body);
 }
 
 void timed_scope::expire() noexcept {
