@@ -7,6 +7,8 @@
 /// These servers are the limit motet is compared with, so nothing here is on the path of
 /// a message except `idle_list::touch`, which is four stores.
 
+#include "descriptors.hpp"
+
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -17,7 +19,6 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,14 +68,6 @@ inline int listen_on_loopback(std::uint16_t port) {
   std::printf("listening on 127.0.0.1:%u\n", unsigned{ntohs(address.sin_port)});
   std::fflush(stdout);
   return fd;
-}
-
-/// As many descriptors as this process may have.
-inline void raise_descriptor_limit() {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 inline std::int64_t now_ns() {

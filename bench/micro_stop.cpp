@@ -8,7 +8,9 @@
 
 #include <motet/motet.hpp>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -92,6 +94,37 @@ double stop_sleepers(long sleepers, int rounds) {
   return each;
 }
 
+/// The longest gap between two ticks of 10 ms, in ms, while as many reads as
+/// `connections` has ends are cancelled at once.
+double gap_of_ticker(int connections) {
+  double longest = 0;
+  run({.backend = backend_kind::uring, .signals = signal_policy::none}, [&] {
+    auto all = connect_many(connections);
+    time_point last;
+    with_scope([&](scope& readers) {
+      for (connection& c : all) {
+        readers.spin([&c] { read_under(20, c.ours); });
+        readers.spin([&c] { read_under(20, c.theirs); });
+      }
+      sleep(20ms);  // the reads get into the kernel
+      last = clock::now();
+      spin([&] {
+        every(10ms, [&] {
+          const time_point now = clock::now();
+          const std::chrono::duration<double, std::milli> gap(now - last);
+          longest = std::max(longest, gap.count());
+          last = now;
+        });
+      });
+      sleep(20ms);
+      longest = 0;
+      readers.cancel();
+    });
+    sleep(20ms);
+  });
+  return longest;
+}
+
 benchmark sleepers_benchmark(long sleepers, std::string what, int rounds) {
   return {{{"stop " + std::move(what) + " sleepers, each", "ns", 2500,
             "unwinding one frame"}},
@@ -124,6 +157,10 @@ std::vector<benchmark> stop_benchmarks(const measure_options& options) {
   all.push_back(sleepers_benchmark(1'000, "1,000", options.quick ? 20 : 100));
   all.push_back(sleepers_benchmark(10'000, "10,000", options.quick ? 4 : 10));
   all.push_back(sleepers_benchmark(100'000, "100,000", options.quick ? 1 : 2));
+  const auto ticker = [] { return std::vector<finding>{{gap_of_ticker(5'000), 10}}; };
+  all.push_back({{{"longest gap of a ticker while 10,000 parked reads are cancelled",
+                   "ms", 50, "its interval"}},
+                 ticker});
   return all;
 }
 

@@ -6,6 +6,8 @@
 /// By default `recv_loop`, which lends the library's buffers; `--read` reads into 4 KiB
 /// of the fiber's own stack. `--timeout` hangs up on peers that are silent for a minute.
 
+#include "descriptors.hpp"
+
 #include <motet/motet.hpp>
 
 #include <array>
@@ -18,7 +20,6 @@
 #include <string_view>
 
 #include <getopt.h>
-#include <sys/resource.h>
 
 namespace {
 
@@ -120,10 +121,7 @@ server_options parse(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   const server_options options = parse(argc, argv);
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  bench::raise_descriptor_limit();
   try {
     run({.backend = options.backend}, [&] { serve(options); });
   } catch (const std::exception& error) {
