@@ -35,7 +35,7 @@ TEST_SUITE("terminate") {
           log("4");
         });
         testing::settle();
-        CHECK(graceful ? f.terminate(1s) : f.terminate());
+        CHECK((graceful ? f.terminate(1s) : f.terminate()));
         f.await();
       });
       CHECK(log == (graceful ? trace{"1", "4", "2"} : trace{"1", "2"}));
@@ -60,7 +60,7 @@ TEST_SUITE("terminate") {
           }
         });
         testing::settle();
-        CHECK(graceful ? f.terminate(1s) : f.terminate());
+        CHECK((graceful ? f.terminate(1s) : f.terminate()));
         CHECK(f.outcome().stopped() == !graceful);
       });
       CHECK(log == (graceful ? trace{"1", "2", "4@500"} : trace{"1", "2"}));
