@@ -106,7 +106,6 @@ void scheduler::leave(sanitizer_state own) noexcept {
 }
 
 fiber_state& scheduler::turn() noexcept {
-  int quiet = 0;  // passes in a row that woke nobody
   do {
     if (queue_.empty() && to_disturb_.first == nullptr) {
       wait();
@@ -118,7 +117,7 @@ fiber_state& scheduler::turn() noexcept {
     to_disturb_.left = slice;
     disturb_some();
     if (!stops_.empty()) request_stops();
-    if (queue_.empty() && stuck(++quiet)) hooks_.on_deadlock(*this);
+    if (queue_.empty() && stuck()) hooks_.on_deadlock(*this);
   } while (queue_.empty());
   slice_left_ = slice;
   return *queue_.pop();
@@ -229,13 +228,17 @@ void scheduler::disturb_some() noexcept {
   }
 }
 
-bool scheduler::stuck(int quiet) noexcept {
-  // In a simulation, only fibers make anything happen: an operation that the last poll
-  // did not bring back, after all that was asked of it, stays out.
-  const bool kernel_is_still =
-      kernel_->in_flight() == 0 || (kernel_->simulated() && quiet > 1);
-  return kernel_is_still && timers_.empty() && expected_wakes_ == 0 && door_->empty() &&
-         to_disturb_.first == nullptr;
+bool scheduler::stuck() noexcept {
+  if (!timers_.empty() || expected_wakes_ != 0 || !door_->empty() ||
+      to_disturb_.first != nullptr) {
+    return false;
+  }
+  if (kernel_->in_flight() == 0) return true;
+  if (!kernel_->simulated()) return false;
+  // In a simulation, only fibers make anything happen: an operation that a poll does not
+  // bring back now, after all that was asked of it, stays out.
+  poll(time_point::min());
+  return queue_.empty();
 }
 
 stack_pool& scheduler::pool_for(std::size_t size) {

@@ -252,7 +252,7 @@ class scheduler {
   void run_remote() noexcept;
   void request_stops() noexcept;
   void expire_until(time_point now) noexcept;
-  [[nodiscard]] bool stuck(int quiet) noexcept;
+  [[nodiscard]] bool stuck() noexcept;
   [[nodiscard]] stack_pool& pool_for(std::size_t size);
   void clear_corpse() noexcept;
   void trim_when_idle() noexcept;
