@@ -103,6 +103,33 @@ TEST_SUITE("cancel_everywhere") {
     CHECK(report.points == 2);
   }
 
+  TEST_CASE("a read that is timed out is no deadlock") {
+    const auto report = cancel_everywhere([] {
+      test::connection c = test::connect_pair();
+      move_on_after(10ms, [&] {
+        std::byte room[1];
+        static_cast<void>(c.near.read(room));
+      });
+    });
+    CHECK(report.points > 1);
+  }
+
+  TEST_CASE("a fiber that fails as its child's cleanup did, which it stopped, is freed") {
+    const auto report = cancel_everywhere({.expected = [](auto&) { return true; }}, [] {
+      const auto child = spin([] {
+        try {
+          suspend();
+        } catch (const cancelled&) {
+          throw std::runtime_error("the cleanup failed");
+        }
+      });
+      testing::settle();
+      child.interrupt();
+      sleep(1ms);
+    });
+    CHECK(report.points > 2);
+  }
+
   TEST_CASE("it is refused inside of a fiber") {
     testing::run([] { CHECK_THROWS_AS(cancel_everywhere([] {}), structure_error); });
   }

@@ -100,8 +100,16 @@ bool asked_in_a_circle(const fiber_state& self, const fiber_state* source) noexc
   return false;
 }
 
-/// A reason keeps the fiber that asked alive. Where those keep each other, it is cut.
+/// A reason keeps the fiber that asked alive, and an error the one in which it arose.
+/// Where those keep each other, the reason is cut.
 void cut_reason_cycles(fiber_state& self) noexcept {
+  const fiber_state* const failed =
+      self.extras ? self.extras->error_source.get() : nullptr;
+  for (request_record* r = failed != nullptr ? failed->reason : nullptr; r != nullptr;
+       r = r->later) {
+    const fiber_state* const source = r->why.source.get();
+    if (source == &self || asked_in_a_circle(self, source)) r->why.source = {};
+  }
   for (request_record* r = self.reason; r != nullptr; r = r->later) {
     const fiber_state* const source = r->why.source.get();
     if (source == &self) r->by_itself = true;
