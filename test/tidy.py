@@ -33,6 +33,7 @@ LAYERS = {
     'test/context/': ('lib/context/', 'test/'),
     'test/core/': ('lib/core/', 'lib/context/', 'backend/', 'motet/', 'test/'),
     'test/contract/': ('backend/', 'motet/', 'test/'),
+    'test/cancel_everywhere_examples_test.cpp': ('motet/', 'test/', 'examples/'),
     'test/kernel/': ('lib/', 'backend/', 'motet/', 'test/'),
     'examples/': ('motet/', 'examples/'),
     'bench/': ('lib/', 'backend/', 'motet/', 'bench/'),
