@@ -16,7 +16,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
@@ -39,6 +41,9 @@ namespace echo {
 }
 namespace hello {
 #include "examples/hello.cpp"
+}
+namespace races {
+#include "examples/race.cpp"
 }
 namespace restart {
 #include "examples/restart.cpp"
@@ -172,6 +177,11 @@ TEST_SUITE("examples, cancelled everywhere") {
 
   TEST_CASE("hello") {
     CHECK(stop_everywhere(hello::perform).points > 5);
+  }
+
+  TEST_CASE("race") {
+    // Not each alone: a mirror that is stopped leaves its door open, and who asked waits.
+    CHECK(stop_everywhere(races::run_races, who::all).points > 10);
   }
 
   TEST_CASE("restart") {
