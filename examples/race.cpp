@@ -60,6 +60,7 @@ std::string fetch_from(const mirror& m) {
 /// other connections are closed.
 std::string fetch(std::vector<mirror>& mirrors) {
   std::vector<std::function<std::string()>> ways;
+  ways.reserve(mirrors.size());
   for (const mirror& m : mirrors)
     ways.emplace_back([&m] { return fetch_from(m); });
   return race(ways);

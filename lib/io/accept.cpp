@@ -144,6 +144,8 @@ class service {
    public:
     explicit seat(service& s) noexcept : of_(&s) { ++s.active_; }
     seat(seat&& other) noexcept : of_(std::exchange(other.of_, nullptr)) {}
+    seat(const seat&) = delete;
+    seat& operator=(const seat&) = delete;
     seat& operator=(seat&&) = delete;
     ~seat() {
       if (of_ == nullptr) return;

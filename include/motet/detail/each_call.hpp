@@ -38,6 +38,8 @@ class parallel_gate {
    public:
     explicit pass(parallel_gate& from) noexcept : gate_(&from) { ++from.under_way_; }
     pass(pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+    pass(const pass&) = delete;
+    pass& operator=(const pass&) = delete;
     pass& operator=(pass&&) = delete;
     ~pass() {
       if (gate_ != nullptr) gate_->hear_of_end();
