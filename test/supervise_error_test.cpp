@@ -164,7 +164,7 @@ TEST_SUITE("supervise: what cannot be supervised") {
       const auto g = spin([] { suspend(); });
       CHECK_THROWS_WITH_AS(supervise({g, f}, {.restart = restart_policy::always}),
                            "supervise: fiber \"once\" cannot be restarted: its callable "
-                           "takes an argument by value",
+                           "takes a move-only argument",
                            structure_error);
       CHECK_THROWS_AS(supervise({.restart = restart_policy::always}), structure_error);
       supervise({f});

@@ -107,6 +107,7 @@ void scheduler::leave(sanitizer_state own) noexcept {
 
 fiber_state& scheduler::turn() noexcept {
   do {
+    if (queue_.empty() && stuck()) hooks_.on_deadlock(*this);
     if (queue_.empty() && to_disturb_.first == nullptr) {
       wait();
     } else {
@@ -117,7 +118,6 @@ fiber_state& scheduler::turn() noexcept {
     to_disturb_.left = slice;
     disturb_some();
     if (!stops_.empty()) request_stops();
-    if (queue_.empty() && stuck()) hooks_.on_deadlock(*this);
   } while (queue_.empty());
   slice_left_ = slice;
   return *queue_.pop();

@@ -5,6 +5,7 @@
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/signals.hpp"
 #include "lib/fiber/verbs.hpp"
+#include "lib/fiber/walk_tree.hpp"
 
 #include <motet/debug.hpp>
 #include <motet/detail/message.hpp>
@@ -16,6 +17,8 @@
 #include <cstdlib>
 #include <string>
 #include <utility>
+
+#include <sys/single_threaded.h>
 
 namespace motet {
 
@@ -63,8 +66,15 @@ void fail_main(scheduler& s) noexcept {
 
 void on_deadlock(scheduler& s) noexcept {
   if (s.kernel().simulated()) return fail_main(s);
-  // On a real backend a signal or another thread may still come: tell, and wait on.
-  if (std::exchange(this_run->deadlock_told, true) || is_suspended(s.main())) return;
+  // On a real backend a signal may still come: tell, and wait on. Other threads may wake
+  // fibers, and who is suspended waits for a signal.
+  if (this_run->deadlock_told || !__libc_single_threaded) return;
+  bool suspended = false;
+  walk_tree(s.main(), [&](const fiber_state& f, std::size_t) {
+    suspended = suspended || is_suspended(f);
+  });
+  if (suspended) return;
+  this_run->deadlock_told = true;
   std::fputs("motet: every fiber is parked and nothing in sight can wake any of them:\n",
              stderr);
   std::fputs(dump().c_str(), stderr);

@@ -31,7 +31,7 @@ class signal_watch {
 };
 
 /// What `suspend` waits for.
-inline constexpr const char* waits_to_be_stopped = "being stopped";
+inline constexpr char waits_to_be_stopped[] = "being stopped";
 /// Whether the fiber does nothing but wait to be stopped.
 [[nodiscard]] bool is_suspended(const fiber_state& fiber) noexcept;
 

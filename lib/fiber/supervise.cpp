@@ -67,7 +67,7 @@ void supervisor::check(const fiber_state& fiber) const {
   }
   if (fiber.phase == fiber_phase::ended) return;
   if (how_.restart != restart_policy::never && !fiber.operations->repeatable) {
-    refuse("cannot be restarted: its callable takes an argument by value");
+    refuse("cannot be restarted: its callable takes a move-only argument");
   }
   if (waits_for(fiber, self_)) refuse("waits for its supervisor to end");
 }
