@@ -8,7 +8,7 @@
 ///     const config& c = settings([] { return parse(load("app.conf")); });
 ///
 /// A local `static` cannot do this: if its initialiser parks, the next fiber of its
-/// thread to come by ends the process.
+/// thread to come by ends the process, or waits for itself if there are other threads.
 
 #include <motet/call_site.hpp>
 #include <motet/detail/fiber_lock.hpp>
