@@ -126,6 +126,25 @@ TEST_SUITE("counters") {
     });
   }
 
+  TEST_CASE("a fiber that ends by what it did itself does not keep its own stack") {
+    testing::run([] {
+      {
+        const auto f = spin([] {
+          const auto child = spin([]() -> int {
+            suspend();
+            return 1;
+          });
+          testing::settle();
+          child.stop();
+          static_cast<void>(child.await());
+        });
+        static_cast<void>(f.wait());
+        CHECK(testing::stacks_in_use() == 1);
+      }
+      CHECK(testing::stacks_in_use() == 0);
+    });
+  }
+
   TEST_CASE("a handle of an earlier run gives nothing to the pool of a later one") {
     fiber<void> kept;
     testing::run([&] { (kept = spin([] {})).await(); });

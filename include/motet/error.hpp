@@ -20,6 +20,10 @@
 
 namespace motet {
 
+namespace detail {
+void cut_error_cycle(fiber_state& self);
+}
+
 /// A timeout ran out. Its code equals std::errc::timed_out.
 class timeout_error : public std::system_error {
  public:
@@ -47,6 +51,8 @@ class fiber_stopped : public std::runtime_error {
   [[nodiscard]] const cancel_reason& reason() const noexcept { return why_; }
 
  private:
+  friend void detail::cut_error_cycle(detail::fiber_state& self);
+
   cancel_reason why_;
 };
 

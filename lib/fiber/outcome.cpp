@@ -6,6 +6,7 @@
 #include <motet/error.hpp>
 
 #include <list>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -119,13 +120,26 @@ void cut_reason_cycles(fiber_state& self) noexcept {
 
 }  // namespace
 
+/// An error that tells of its own fiber, as the one who stopped another, would keep it.
+void cut_error_cycle(fiber_state& self) {
+  if (*self.error.__cxa_exception_type() != typeid(fiber_stopped)) return;
+  try {
+    std::rethrow_exception(self.error);
+  } catch (fiber_stopped& e) {
+    if (e.why_.source.get() == &self) e.why_.source = {};
+  }
+}
+
 void settle_outcome(fiber_state& self, body_end end) {
   if (end.unwound) {
     settle_unwound(self);
   } else if (end.error) {
     self.error = std::move(end.error);
   }
-  if (self.error) find_source(self);
+  if (self.error) {
+    find_source(self);
+    cut_error_cycle(self);
+  }
   add_leftover_errors(self);
   if ((self.error || self.stopped) && self.operations != nullptr) {
     self.operations->clear_result(self.body);
