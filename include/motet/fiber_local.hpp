@@ -38,6 +38,7 @@ class fiber_local {
   fiber_local() noexcept : key_(detail::next_local_key()) {}
   fiber_local(const fiber_local&) = delete;
   fiber_local& operator=(const fiber_local&) = delete;
+  ~fiber_local() = default;
 
   /// The running fiber's. @throws structure_error outside of fibers. Never parks.
   T& operator*() const {

@@ -49,6 +49,7 @@ class guarded {
   explicit guarded(Args&&... args) : value_(std::forward<Args>(args)...) {}
   guarded(const guarded&) = delete;
   guarded& operator=(const guarded&) = delete;
+  ~guarded() = default;
 
   /// Runs `f(T&)` on a copy, which becomes the value when `f` returns. If it throws or is
   /// cancelled instead, the value is what it was. @returns what `f` returns.

@@ -30,6 +30,7 @@ class once {
   constexpr once() noexcept = default;
   once(const once&) = delete;
   once& operator=(const once&) = delete;
+  ~once() = default;
 
   /// The value. If there is none, makes it by `make()`; who comes meanwhile waits. If
   /// `make` throws, or is cancelled, that concerns its caller alone: the next who waits
@@ -61,6 +62,7 @@ class once<void> {
   constexpr once() noexcept = default;
   once(const once&) = delete;
   once& operator=(const once&) = delete;
+  ~once() = default;
 
   /// Returns when it is done: by `f()`, if it was not. Cancellation point.
   template <class F>

@@ -44,6 +44,7 @@ struct entered_block {
 
 /// Puts back what the fiber let in. An aggregate, and apart from the block, which others
 /// get to see: compilers keep it in registers.
+// NOLINTNEXTLINE(cppcoreguidelines-special-member-functions)
 struct entry_guard {
   scope_chain& chain;
   cancel_scope* const wall;

@@ -19,6 +19,7 @@ class fiber_lock {
   constexpr fiber_lock() noexcept = default;
   fiber_lock(const fiber_lock&) = delete;
   fiber_lock& operator=(const fiber_lock&) = delete;
+  ~fiber_lock() = default;
 
   /// Parks until it is free. @param what it is, for people: "a turn at a once".
   /// @throws deadlock_error if the fiber has it already; structure_error outside of
