@@ -21,18 +21,11 @@ namespace {
 using test::cleanup;
 using test::fails_after;
 using test::fails_when_stopped;
+using test::gives_after;
 using test::thrown_by;
 using test::trace;
 using test::tracked;
 using test::trouble;
-
-/// A racer that gives `result` after `span`, whatever is asked of it.
-auto gives_after(duration span, int result) {
-  return [span, result] {
-    shield([&] { sleep(span); });
-    return result;
-  };
-}
 
 TEST_SUITE("race: asked to stop") {
   TEST_CASE("Decision 2: a race looks for cancellation first") {

@@ -19,20 +19,13 @@ namespace {
 using test::cleanup;
 using test::fails_after;
 using test::fails_when_stopped;
+using test::gives_after;
 using test::now_in_ms;
 using test::run_and_note_unhandled;
 using test::thrown_by;
 using test::trace;
 using test::tracked;
 using test::trouble;
-
-/// A racer that gives `result` after `span`, whatever is asked of it.
-auto gives_after(duration span, int result) {
-  return [span, result] {
-    shield([&] { sleep(span); });
-    return result;
-  };
-}
 
 TEST_SUITE("race: who wins") {
   TEST_CASE("R-08: a race returns the first success, after the loser has ended") {

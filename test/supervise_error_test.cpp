@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "test/support/failing.hpp"
 #include "test/support/trace.hpp"
 #include "test/support/trouble.hpp"
 
@@ -15,22 +16,11 @@ namespace motet {
 namespace {
 
 using test::cleanup;
+using test::slow_to_stop;
 using test::trace;
 using test::trouble;
 using test::trouble_1;
 using test::trouble_2;
-
-/// Waits to be stopped, and takes `d` to clean up.
-auto slow_to_stop(std::string name, duration d, trace& log) {
-  return [name = std::move(name), d, &log] {
-    const cleanup last([&] {
-      log.at(name + " asked");
-      sleep(d);
-      log.at(name + " gone");
-    });
-    suspend();
-  };
-}
 
 TEST_SUITE("supervise: errors on the way out") {
   TEST_CASE("an error of cleanup is thrown in place of `cancelled`") {

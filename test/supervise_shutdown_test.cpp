@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "test/support/failing.hpp"
 #include "test/support/trace.hpp"
 #include "test/support/tracked.hpp"
 #include "test/support/trouble.hpp"
@@ -15,21 +16,10 @@ namespace motet {
 namespace {
 
 using test::cleanup;
+using test::slow_to_stop;
 using test::trace;
 using test::tracked;
 using test::trouble;
-
-/// Waits to be stopped, and takes `d` to clean up.
-auto slow_to_stop(std::string name, duration d, trace& log) {
-  return [name = std::move(name), d, &log] {
-    const cleanup last([&] {
-      log.at(name + " asked");
-      sleep(d);
-      log.at(name + " gone");
-    });
-    suspend();
-  };
-}
 
 TEST_SUITE("supervise: being left") {
   TEST_CASE("V-04: stopping the supervisor restarts nothing") {

@@ -2,8 +2,9 @@
 #pragma once
 
 /// @file
-/// Fibers that fail, and what comes of it, as text.
+/// Fibers that fail, or are slow to stop, and what comes of it, as text.
 
+#include "test/support/trace.hpp"
 #include "test/support/trouble.hpp"
 
 #include <motet/motet.hpp>
@@ -48,6 +49,26 @@ inline auto fails_after(duration span, const char* what) {
   return [span, what] {
     shield([&] { sleep(span); });
     throw trouble(what);
+  };
+}
+
+/// A body that gives `result` after `span`, whatever is asked of it.
+inline auto gives_after(duration span, int result) {
+  return [span, result] {
+    shield([&] { sleep(span); });
+    return result;
+  };
+}
+
+/// A body that waits to be stopped, and takes `span` to clean up.
+inline auto slow_to_stop(std::string name, duration span, trace& log) {
+  return [name = std::move(name), span, &log] {
+    const cleanup last([&] {
+      log.at(name + " asked");
+      sleep(span);
+      log.at(name + " gone");
+    });
+    suspend();
   };
 }
 
