@@ -32,6 +32,26 @@ TEST_SUITE("attach_to: refusals") {
     });
   }
 
+  TEST_CASE("what a race and its kind wait for lives nowhere else") {
+    testing::run([] {
+      const fiber<> other = spin([] { suspend(); });
+      const auto leaves = [&] {
+        this_fiber::self().attach_to(other);
+        return 1;
+      };
+      CHECK_THROWS_AS(race(leaves, leaves), exception_group);
+      CHECK_THROWS_AS(race_first(leaves), structure_error);
+      CHECK_THROWS_AS(when_all(leaves), structure_error);
+      const int numbers[] = {1};
+      CHECK_THROWS_AS(for_each_parallel(numbers, [&](int) { leaves(); }),
+                      structure_error);
+      CHECK(other.children().empty());
+      // What they spin themselves may go: it does not use what is theirs.
+      when_all([&] { spin([] { suspend(); }).attach_to(other); });
+      CHECK(other.children().size() == 1);
+    });
+  }
+
   TEST_CASE("attach_to oneself, a descendant, for main or across threads is an error") {
     testing::run([&] {
       const fiber_ref main = this_fiber::self();

@@ -221,6 +221,22 @@ TEST_SUITE("supervise: whose children, whose errors") {
     CHECK(log == trace{"1", "2", "3"});
   }
 
+  TEST_CASE("a supervised fiber that is attached elsewhere ends with its new parent") {
+    testing::run([] {
+      fiber<> child;
+      const fiber<> boss = spin([&] {
+        child = spin([] { suspend(); });
+        supervise({child});
+      });
+      const fiber<> other = spin([] { suspend(); });
+      testing::settle();
+      CHECK(child.attach_to(other));
+      other.interrupt();
+      CHECK(child.done());
+      boss.await();
+    });
+  }
+
   TEST_CASE("V-05: a fiber that is attached to the supervisor is supervised as well") {
     trace log;
     testing::run([&] {

@@ -134,7 +134,8 @@ class fiber_ref {
   /// spun it. A request to where it lived no longer counts, unless it has reached it.
   /// @returns false if either has ended, or is only waiting for its children.
   /// @throws structure_error if `parent` lives in it, or either on another thread; for
-  /// the main fiber. Never parks.
+  /// the main fiber, and for those of a race and other calls that wait for their fibers.
+  /// Never parks.
   bool attach_to(const fiber_ref& parent) const;
 
   explicit operator bool() const noexcept { return state_.get() != nullptr; }

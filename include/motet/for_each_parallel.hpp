@@ -46,8 +46,9 @@ auto for_each_parallel(Range&& range, const parallel_options& options, F&& f) {
     const auto end = std::ranges::end(range);
     for (; each != end; gate.wait_for_room(), static_cast<void>(++each)) {
       auto& place = results.emplace_back();
-      all.spin({.where = options.where},
-               detail::each_call<R, F, Range>(gate, f, place, *each));
+      detail::bind_to_home(
+          all.spin({.where = options.where},
+                   detail::each_call<R, F, Range>(gate, f, place, *each)));
     }
   });
   gate.check_ends();

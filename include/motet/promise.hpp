@@ -4,6 +4,7 @@
 /// @file
 /// A value that is not there yet.
 
+#include <motet/call_site.hpp>
 #include <motet/detail/promise_state.hpp>
 #include <motet/detail/result_slot.hpp>
 #include <motet/fiber.hpp>
@@ -28,9 +29,9 @@ class promise {
   /// only be moved goes to the first.
   /// @throws the error if it was set to one; structure_error if the value was taken.
   /// Cancellation point.
-  T get() const {
+  T get(call_site where = call_site::here()) const {
     const detail::promise_handle kept = state_;
-    void* const here = kept.wait();
+    void* const here = kept.wait(where);
     if constexpr (!std::is_void_v<T>) {
       auto value = detail::take_from<T>(*static_cast<slot*>(here));
       if (!value) detail::throw_taken();

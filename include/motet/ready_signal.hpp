@@ -4,6 +4,7 @@
 /// @file
 /// How a fiber says that it has started.
 
+#include <motet/call_site.hpp>
 #include <motet/detail/result_slot.hpp>
 #include <motet/fiber_ref.hpp>
 
@@ -23,7 +24,7 @@ struct ready_waiter;  // lib/fiber/start.cpp: the caller's place
 class start_link {
  public:
   /// Parks until `arrive` is called. @throws if that will never be.
-  void wait(const fiber_ref& starting);
+  void wait(const fiber_ref& starting, call_site where);
   /// Whether somebody waits still.
   [[nodiscard]] bool awaited() const noexcept { return waiting_ != nullptr; }
   void arrive() noexcept;

@@ -49,6 +49,8 @@ void abandon_fiber(fiber_state& fresh) noexcept;
 fiber_handle start_fiber(fiber_state& fresh, const body_operations& operations,
                          cancel_scope* home);
 
+/// The fiber uses what the call that has just spun it owns: it cannot go elsewhere.
+void bind_to_home(const fiber_ref& child) noexcept;
 /// Where daemons live: the main fiber's node for them.
 [[nodiscard]] cancel_scope* daemon_home();
 

@@ -166,6 +166,7 @@ struct alignas(64) fiber_state {
   bool deadlocked = false;  ///< The wait under way can never end: throw that.
   bool to_disturb = false;  ///< In the scheduler's list of fibers to disturb.
   bool daemon = false;      ///< What it lives in does not wait for it, but stops it.
+  bool bound = false;       ///< It uses what the call it lives in owns: it stays there.
   bool starting = false;    ///< Its `spin_ready` is under way, and gets its error.
   bool observed = false;    ///< As it ended, somebody was there to take its error.
   disposition asked = disposition::none;

@@ -117,6 +117,12 @@ class scheduler {
     }
   }
 
+  /// The same with all that stand there.
+  void wake_all(wait_queue& queue) noexcept {
+    while (!queue.empty())
+      wake_first(queue);
+  }
+
   /// Puts a fiber that can run at the end of the run queue.
   void enqueue(fiber_state& fiber) noexcept {
     fiber.phase = fiber_phase::runnable;

@@ -39,6 +39,10 @@ void become_daemon(const fiber_ref& child) noexcept {
   ++fiber.root.parent->daemons;
 }
 
+void bind_to_home(const fiber_ref& child) noexcept {
+  child.get()->bound = true;
+}
+
 cancel_scope* daemon_home() {
   cancel_scope* const home = daemons_of(here("spin_daemon").main());
   if (home == nullptr) throw structure_error("spin_daemon without a main fiber");
@@ -108,9 +112,14 @@ bool attach(fiber_state& child, fiber_state& parent) {
     throw structure_error("fiber \"" + name_of(child) + "\" cannot live in \"" +
                           name_of(parent) + "\", which lives in it");
   }
+  if (child.bound) {
+    throw structure_error("fiber \"" + name_of(child) +
+                          "\" is part of a call that waits for it: it lives there only");
+  }
   if (child.ending || parent.ending || child.root.parent == &parent.root) return false;
   take_request_along(child);
   move_home(child, parent.root);
+  if (child.supervised_by != nullptr) shelter_from_requests(child);
   if (parent.deadlines != 0) {
     walk_tree(child, [](fiber_state& f, std::size_t) { ++f.deadlines; });
   }

@@ -134,8 +134,7 @@ void announce(scheduler& s, fiber_state& self) {
     woken = self.end_waiters.first;
     s.wake_first(self.end_waiters);
   }
-  while (!self.box.senders.empty())
-    s.wake_first(self.box.senders);
+  s.wake_all(self.box.senders);
   notify_monitors(self);
   if (fail_linked(self)) self.observed = true;
   --count_with(self, home);

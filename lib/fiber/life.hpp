@@ -71,6 +71,8 @@ bool drop_notices(mailbox& box, const fiber_state& about) noexcept;
 
 /// A fiber starts in a node whose fibers are supervised.
 void supervise_newcomer(cancel_scope& home, fiber_state& fiber) noexcept;
+/// A supervised fiber has moved to another home.
+void shelter_from_requests(fiber_state& fiber) noexcept;
 
 /// Throws away what is in a mailbox.
 void clear_mailbox(mailbox& box) noexcept;

@@ -36,10 +36,9 @@ void check_thread(const promise_state& promise) {
   throw structure_error("a promise for which a fiber of another thread waits");
 }
 
-void wake_all(promise_state& promise) noexcept {
+void mark_settled(promise_state& promise) noexcept {
   promise.settled = true;
-  while (!promise.waiters.empty())
-    this_scheduler->wake_first(promise.waiters);
+  this_scheduler->wake_all(promise.waiters);
 }
 
 }  // namespace
@@ -56,11 +55,13 @@ promise_handle::promise_handle(void* slot, void (*destroy)(void*) noexcept)
   state_->destroy = destroy;
 }
 
-void* promise_handle::wait() const {
+void* promise_handle::wait(call_site where) const {
   scheduler& s = here("promise::get");
-  enter_point(s);
+  enter_point(s, where);
   check_thread(*state_);
-  if (!state_->settled) wait_in(s, state_->waiters, "a promise to be set");
+  if (!state_->settled) {
+    wait_in(s, state_->waiters, "a promise to be set", where);
+  }
   if (state_->error) std::rethrow_exception(state_->error);
   return state_->slot;
 }
@@ -69,7 +70,7 @@ bool promise_handle::settle(function_ref<void(void*)> store) const {
   if (state_->settled) return false;
   check_thread(*state_);
   store(state_->slot);
-  wake_all(*state_);
+  mark_settled(*state_);
   return true;
 }
 
@@ -77,7 +78,7 @@ bool promise_handle::settle(std::exception_ptr error) const {
   if (state_->settled || !error) return false;
   check_thread(*state_);
   state_->error = std::move(error);
-  wake_all(*state_);
+  mark_settled(*state_);
   return true;
 }
 

@@ -46,8 +46,10 @@ class race_scope : public cancel_scope {
     try {
       racers_.reserve(racers.size());
       with_result_.reserve(racers.size());
-      for (const function_ref<void()>& each : racers)
+      for (const function_ref<void()>& each : racers) {
         racers_.push_back(spin_in(this, {.where = where_}, each));
+        bind_to_home(racers_.back());
+      }
     } catch (...) {
       break_off(std::current_exception());
     }

@@ -35,8 +35,7 @@ void sequencer::pass() noexcept {
 }
 
 void sequencer::wake_all() noexcept {
-  while (!waiting_.empty())
-    motet::detail::this_scheduler->wake_first(waiting_);
+  motet::detail::this_scheduler->wake_all(waiting_);
 }
 
 }  // namespace motet::testing

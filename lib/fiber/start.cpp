@@ -42,18 +42,19 @@ void leave(ready_waiter& w) noexcept {
 
 }  // namespace
 
-void enter_start() {
-  enter_point(here("spin_ready"));
+void enter_start(call_site where) {
+  enter_point(here("spin_ready"), where);
 }
 
 void start_link::arrive() noexcept {
   leave(*waiting_);
 }
 
-void start_link::wait(const fiber_ref& starting) {
+void start_link::wait(const fiber_ref& starting, call_site where) {
   fiber_state& target = *starting.get();
   ready_waiter how;
   how.what = "a fiber to be ready";
+  how.where = where;
   how.target = &target;
   how.place = &waiting_;
   how.abort = [](waiter& w) noexcept { leave(static_cast<ready_waiter&>(w)); };

@@ -56,6 +56,10 @@ void supervise_newcomer(cancel_scope& home, fiber_state& fiber) noexcept {
   if (fiber.supervised_by == nullptr) home.supervised_by->take(fiber);
 }
 
+void shelter_from_requests(fiber_state& fiber) noexcept {
+  fiber.supervised_by->shelter(fiber);
+}
+
 void supervisor::check(const fiber_state& fiber) const {
   const auto refuse = [&](const char* why) {
     throw structure_error("supervise: fiber \"" + name_of(fiber) + "\" " + why);
@@ -87,14 +91,14 @@ void supervisor::take(fiber_state& fiber) {
       !fiber.settled && fiber.operations->repeatable) {
     fiber.restartable = c.kept = true;
   }
-  // Its supervisor stops it, in good order: what that one is asked does not get to it.
-  if (fiber.root.parent != nullptr && fiber.root.parent->fiber == &self_) {
-    c.was_cut = std::exchange(fiber.root.cut, true);
-  } else {
-    c.was_cut = fiber.root.cut;
-  }
+  shelter(fiber);
   fiber.end_waiters.push(c);
   if (over) note_end(c);
+}
+
+void supervisor::shelter(fiber_state& fiber) const noexcept {
+  // Its supervisor stops it, in good order: what that one is asked does not get to it.
+  fiber.root.cut = fiber.root.parent != nullptr && fiber.root.parent->fiber == &self_;
 }
 
 void supervisor::take_children() {
@@ -199,8 +203,7 @@ void supervisor::release(child& c) noexcept {
   fiber_state& fiber = *c.who.get();
   c.queue->remove(c);
   fiber.supervised_by = nullptr;
-  if (fiber.root.cut == c.was_cut) return;
-  fiber.root.cut = c.was_cut;
+  if (!std::exchange(fiber.root.cut, false)) return;
   if (fiber.phase != fiber_phase::ended) disturb(fiber);
 }
 

@@ -32,6 +32,8 @@ class supervisor {
   /// Throws if the fiber cannot be supervised by the running one.
   void check(const fiber_state& fiber) const;
   void take(fiber_state& fiber);
+  /// Keeps requests to where a supervised fiber lives from it, if that is the supervisor.
+  void shelter(fiber_state& fiber) const noexcept;
   /// Takes all that live in the open scopes of the running fiber, and those that come.
   void take_children();
 
@@ -47,7 +49,6 @@ class supervisor {
     place at;                  ///< In `children_`.
     std::uint64_t number = 0;  ///< Grows along `children_`.
     bool kept = false;         ///< Made restartable by this supervisor.
-    bool was_cut = false;      ///< Its root's mark, before.
     bool stopping = false;     ///< Asked to stop, by this supervisor.
     bool to_rerun = false;     ///< `reruns_` has an entry for it.
     unsigned unheard = 0;      ///< How many of its ends are in `ends_`.

@@ -96,10 +96,10 @@ class service {
  private:
   void start(scope& peers, stream peer) {
     try {
-      peers.spin({.where = where_},
-                 [place = seat(*this), mine = std::move(peer)]() mutable {
-                   place.of().serve_one(mine);
-                 });
+      motet::detail::bind_to_home(peers.spin(
+          {.where = where_}, [place = seat(*this), mine = std::move(peer)]() mutable {
+            place.of().serve_one(mine);
+          }));
     } catch (const std::system_error& e) {  // no memory for a stack: as no descriptor
       wait_out(e.code());
     }

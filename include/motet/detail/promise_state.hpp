@@ -4,6 +4,7 @@
 /// @file
 /// What the handles of a promise share.
 
+#include <motet/call_site.hpp>
 #include <motet/detail/function_ref.hpp>
 
 #include <exception>
@@ -32,7 +33,7 @@ class promise_handle {
   ~promise_handle() { drop_reference(*state_); }
 
   /// Parks until it is set, and throws if that was to an error. @returns the slot.
-  [[nodiscard]] void* wait() const;
+  [[nodiscard]] void* wait(call_site where) const;
   /// Has the value put into the slot, unless it was set. @returns whether it was not.
   bool settle(function_ref<void(void* slot)> store) const;
   /// Sets it to an error, unless it was set. @returns whether it was not.

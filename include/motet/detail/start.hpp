@@ -58,20 +58,20 @@ struct start_call {
 };
 
 /// What every start does first: looks for cancellation.
-void enter_start();
+void enter_start(call_site where);
 
 template <class T, class F, class... Args>
 auto start(cancel_scope* home, const spin_options& options, F&& f, Args&&... args) {
   using callable = std::decay_t<F>;
   using deduced = typename taken_signal<callable>::type;
   using value = std::conditional_t<std::is_void_v<T>, deduced, T>;
-  enter_start();
+  enter_start(options.where);
   const auto state = std::make_shared<start_state<value>>();
   const auto child =
       spin_in(home, options,
               start_call<callable, value>{std::forward<F>(f), ready_signal<value>(state)},
               std::forward<Args>(args)...);
-  state->wait(child);
+  state->wait(child, options.where);
   if constexpr (!std::is_void_v<value>) {
     return held_result<value>(std::move(state->value)).take();
   }
