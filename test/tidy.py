@@ -134,6 +134,17 @@ def check_text(path, lines):
             complain(path, number, 'a path that only exists on some machine')
 
 
+LINK = re.compile(r'\]\(([^)#\s]+)(?:#[^)]*)?\)')
+
+
+def check_links(path, lines):
+    """A Markdown link to a file of ours leads to one."""
+    for number, line in enumerate(lines, 1):
+        for target in LINK.findall(line):
+            if '://' not in target and not (ROOT / path).parent.joinpath(target).exists():
+                complain(path, number, f'a link to {target}, which does not exist')
+
+
 SIGNATURE = re.compile(r'[\w>&*\])]\s*(operator\s*\S+|\b[a-z_]\w*)\s*\(')
 NOT_FUNCTIONS = re.compile(
     r'^\s*(#|using\b|typedef\b|static_assert\b|namespace\b|return\b|friend class\b|'
@@ -240,6 +251,8 @@ for path in files():
         continue  # it has to spell out what it forbids
     lines = (ROOT / path).read_text().splitlines()
     check_text(path, lines)
+    if path.endswith('.md'):
+        check_links(path, lines)
     if path.startswith(FOLDERS) and path.endswith(CODE):
         check_code(path, lines)
         if path.startswith('include/motet/') and '/detail/' not in path:
