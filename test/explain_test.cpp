@@ -146,6 +146,27 @@ TEST_SUITE("explanations") {
     CHECK(contains(said, "in fiber \"deaf\" (stop by fiber \"main\" at "));
   }
 
+  TEST_CASE("P-12: so is one that the fiber threw itself, or a scope or race did") {
+    const std::string said = said_by([] {
+      const auto swallow = [](auto f) {
+        const auto leaver = spin([f] {
+          try {
+            f();
+          } catch (...) {
+          }
+        });
+        testing::settle();
+        leaver.stop();
+        leaver.await();
+      };
+      swallow([] { this_fiber::exit_now(); });
+      swallow([] { with_scope([](scope& s) { s.spin([] { suspend(); }); }); });
+      swallow([] { race([] { suspend(); }); });
+    });
+    CHECK(count(said, "swallowed at ") == 3);
+    CHECK(count(said, "swallowed at a yield, a checkpoint or the end of a scope") == 1);
+  }
+
   TEST_CASE("P-12: a storm of them is one line more, and lets others run") {
     const std::string said = said_by([] {
       bool over = false;

@@ -250,9 +250,7 @@ void throw_pending(fiber_state& self, call_site where) {
     if (self.thrown == why) [[unlikely]] {
       note_repeated(*this_scheduler);
     }
-    self.thrown = why;
-    self.thrown_at = where;
-    fiber_state::throw_cancelled(*why);
+    self.throw_cancelled(*why, where);
   }
   if (self.has_edges() && lets_edges_in(self)) std::rethrow_exception(take_edge(self));
 }

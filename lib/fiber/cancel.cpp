@@ -146,7 +146,7 @@ void exit_now(std::string_view why, call_site where) {
   detail::request_record* const request =
       detail::make_request(cancel_kind::stop, why, where);
   ask(self, detail::disposition::stop, request);
-  detail::fiber_state::throw_cancelled(*find_cancelled(self)->request);
+  self.throw_cancelled(*find_cancelled(self)->request, where);
 }
 
 }  // namespace this_fiber

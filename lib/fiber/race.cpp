@@ -79,7 +79,7 @@ class race_scope : public cancel_scope {
     } else {
       keep_as_cause(*fiber, early_);
     }
-    if (errors.empty()) fiber_state::throw_cancelled(*outside_->request);
+    if (errors.empty()) fiber->throw_cancelled(*outside_->request, where_);
     const bool single = errors.size() == 1;
     std::exception_ptr error = aggregate(std::move(errors));
     if (single && first_failed_.get() != nullptr && first_failed_.get()->error == error) {

@@ -153,7 +153,7 @@ void scope::finish(std::exception_ptr unwound, bool has_result) {
     return;
   }
   if (cut_short_ && !cancelled_here && outside != nullptr) {
-    fiber_state::throw_cancelled(*outside->request);
+    self.throw_cancelled(*outside->request, {});
   }
 }
 
