@@ -216,8 +216,8 @@ struct alignas(64) fiber_state {
   }
   [[nodiscard]] bool is_main() const noexcept { return operations == nullptr; }
 
-  /// The only place that throws `cancelled`, at the point `where`. Inlined, as every frame
-  /// between a throw and its handler costs some 300 ns.
+  /// The only place that throws `cancelled`, at the point `where`. Inlined, as every
+  /// frame between a throw and its handler costs some 300 ns.
   [[noreturn, gnu::always_inline]] void throw_cancelled(request_record& why,
                                                         call_site where) {
     thrown = &why;

@@ -93,10 +93,10 @@ std::string quoted_name(const fiber_state& fiber) {
   return "fiber \"" + name_of(fiber) + "\"";
 }
 
-/// Yields, checkpoints and the ends of scopes do not say where they stand.
+/// Yields, checkpoints and the ends of scopes and races do not say where they stand.
 std::string at_point(call_site where) {
   return where.line != 0 ? at_place(where)
-                         : " at a yield, a checkpoint or the end of a scope";
+                         : " at a yield, a checkpoint, or the end of a scope or race";
 }
 
 }  // namespace
