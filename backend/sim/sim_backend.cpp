@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "backend/sim/sim_backend.hpp"
 
+#include <cstddef>
+#include <vector>
+
 namespace motet {
 
 void sim_backend::submit(operation& op) noexcept {
@@ -15,12 +18,40 @@ void sim_backend::cancel(operation& op) noexcept {
 operation* sim_backend::poll(time_point until) noexcept {
   // Whoever called `wake` wants to be heard now, not at the end of the wait.
   const bool woken = woken_.exchange(false);
-  operation* const finished = network_.take_finished();
-  for (const operation* op = finished; op != nullptr; op = op->next)
+  operation* const finished = in_some_order(network_.take_finished());
+  for (const operation* op = finished; op != nullptr; op = op->next) {
     --in_flight_;
+    note(*op);
+  }
   const bool waits = finished == nullptr && !woken && until != time_point::max();
   if (waits && until > now_) now_ = until;
   return finished;
+}
+
+/// Kernels promise no order among operations that finish at a time.
+operation* sim_backend::in_some_order(operation* finished) {
+  if (course_ == nullptr || finished == nullptr) return finished;
+  std::vector<operation*> left;
+  for (operation* op = finished; op != nullptr; op = op->next)
+    left.push_back(op);
+  operation* first = nullptr;
+  operation** last = &first;
+  while (!left.empty()) {
+    const std::size_t taken = course_->decide(decision::completion, left.size());
+    const auto at = left.begin() + static_cast<std::ptrdiff_t>(taken);
+    *last = *at;
+    last = &(*at)->next;
+    left.erase(at);
+  }
+  *last = nullptr;
+  return first;
+}
+
+void sim_backend::note(const operation& op) noexcept {
+  if (course_ == nullptr) return;
+  course_->note(op.what.index());
+  course_->note(static_cast<std::uint32_t>(op.result));
+  course_->note(static_cast<std::uint64_t>(now_.time_since_epoch().count()));
 }
 
 void sim_backend::wake() noexcept {
@@ -35,8 +66,8 @@ void sim_backend::advance(duration passing) noexcept {
   now_ = detail::add_saturated(now_, passing);
 }
 
-std::unique_ptr<backend> make_sim_backend() {
-  return std::make_unique<sim_backend>();
+std::unique_ptr<backend> make_sim_backend(course* how) {
+  return std::make_unique<sim_backend>(how);
 }
 
 }  // namespace motet

@@ -10,6 +10,7 @@
 /// afterwards. It also is what tests run on, so that they neither sleep nor vary.
 
 #include "backend/backend.hpp"
+#include "backend/course.hpp"
 #include "backend/sim/sim_network.hpp"
 
 #include <atomic>
@@ -21,6 +22,9 @@ namespace motet {
 /// Same thread only, except `wake`. Time starts at 0 and moves in `poll` and `advance`.
 class sim_backend final : public backend {
  public:
+  /// @param how decides what is up to chance; it outlives the backend. Null: nothing is.
+  explicit sim_backend(course* how = nullptr) noexcept : course_(how) {}
+
   void submit(operation& op) noexcept override;
   void cancel(operation& op) noexcept override;
   /// Never really waits. Asked to wait for ever with nothing left to happen, it returns
@@ -40,12 +44,16 @@ class sim_backend final : public backend {
   }
 
  private:
+  operation* in_some_order(operation* finished);
+  void note(const operation& op) noexcept;
+
+  course* const course_;
   sim_network network_;
   time_point now_{};
   std::size_t in_flight_ = 0;
   std::atomic<bool> woken_ = false;
 };
 
-[[nodiscard]] std::unique_ptr<backend> make_sim_backend();
+[[nodiscard]] std::unique_ptr<backend> make_sim_backend(course* how = nullptr);
 
 }  // namespace motet

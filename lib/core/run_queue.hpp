@@ -36,6 +36,14 @@ class run_queue {
     entries_[tail_++ & (capacity_ - 1)] = {&fiber, stack};
   }
 
+  /// Takes out the one that stands at `place`, 0 being the next; the next stands there
+  /// then.
+  [[nodiscard]] fiber_state* take(std::size_t place) noexcept {
+    std::swap(entries_[head_ & (capacity_ - 1)],
+              entries_[(head_ + place) & (capacity_ - 1)]);
+    return pop();
+  }
+
   [[nodiscard]] fiber_state* pop() noexcept {
     if (tail_ - head_ > ahead) fetch(entries_[(head_ + ahead) & (capacity_ - 1)]);
     return entries_[head_++ & (capacity_ - 1)].fiber;

@@ -60,12 +60,12 @@ std::uint64_t first_id(unsigned bits) {
 
 }  // namespace
 
-scheduler::scheduler(engine kernel, fiber_state& main, std::size_t stack_size,
-                     scheduler_hooks hooks)
+scheduler::scheduler(std::unique_ptr<backend> kernel, fiber_state& main,
+                     std::size_t stack_size, scheduler_hooks hooks)
     : running_(&main),
       live_exceptions_(live_exception_state()),
       live_errno_(&errno),
-      kernel_(make_backend(kernel)),
+      kernel_(std::move(kernel)),
       time_(*kernel_),
       door_(open_door(*kernel_)),
       main_(main),
@@ -119,8 +119,18 @@ fiber_state& scheduler::turn() noexcept {
     disturb_some();
     if (!stops_.empty()) request_stops();
   } while (queue_.empty());
+  if (course_ != nullptr) [[unlikely]] {
+    return choose_next();
+  }
   slice_left_ = slice;
   return *queue_.pop();
+}
+
+fiber_state& scheduler::choose_next() noexcept {
+  slice_left_ = 0;
+  fiber_state& next = *queue_.take(course_->decide(decision::fiber, queue_.size()));
+  course_->note(next.id & ((std::uint64_t{1} << id_bits) - 1));
+  return next;
 }
 
 void scheduler::wait() noexcept {

@@ -9,7 +9,7 @@
 /// none can run, it takes turns, on its own stack, until one can.
 
 #include "backend/backend.hpp"
-#include "backend/make_backend.hpp"
+#include "backend/course.hpp"
 #include "lib/context/context.hpp"
 #include "lib/context/exception_state.hpp"
 #include "lib/context/jump_back.hpp"
@@ -67,7 +67,7 @@ struct scheduler_hooks {
 class scheduler {
  public:
   /// Makes the calling thread this scheduler's, and what it runs its main fiber.
-  scheduler(engine kernel, fiber_state& main, std::size_t stack_size,
+  scheduler(std::unique_ptr<backend> kernel, fiber_state& main, std::size_t stack_size,
             scheduler_hooks hooks);
   scheduler(const scheduler&) = delete;
   scheduler& operator=(const scheduler&) = delete;
@@ -180,6 +180,12 @@ class scheduler {
     request_stops();
   }
 
+  /// From now on, which fiber runs next is decided there. It outlives the scheduler.
+  void take_course(course& how) noexcept {
+    course_ = &how;
+    slice_left_ = 0;
+  }
+
   /// Hears of every point that is reached, before it looks. Attention stays on meanwhile.
   point_listener on_point;
   /// How many stacks are not free, though their fiber may have ended.
@@ -252,6 +258,7 @@ class scheduler {
   }
 
   [[gnu::noinline]] fiber_state& turn() noexcept;
+  [[nodiscard]] fiber_state& choose_next() noexcept;
   [[gnu::noinline]] void let_others_run() noexcept;
   void wait() noexcept;
   void poll(time_point until) noexcept;
@@ -266,7 +273,7 @@ class scheduler {
   fiber_state* running_;
   exception_state* live_exceptions_;
   int* live_errno_;
-  int slice_left_ = slice;
+  int slice_left_ = slice;  ///< A turn is taken when none is; on a course, always.
   int spent_ = 0;
   run_queue queue_;
   timer_heap timers_;
@@ -285,6 +292,7 @@ class scheduler {
   std::size_t live_ = 0;
   std::size_t settling_ = 0;
   std::size_t expected_wakes_ = 0;
+  course* course_ = nullptr;
   std::uint64_t next_id_;
   struct {
     stack_span stack;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
+#include "backend/make_backend.hpp"
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/diagnose.hpp"
 #include "lib/fiber/home.hpp"
 #include "lib/fiber/life.hpp"
+#include "lib/fiber/run_on.hpp"
 #include "lib/fiber/signals.hpp"
 #include "lib/fiber/verbs.hpp"
 #include "lib/fiber/walk_tree.hpp"
@@ -154,6 +156,11 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
 
 }  // namespace
 
+void refuse_inside_of_fibers() {
+  if (this_scheduler == nullptr) return;
+  throw structure_error("run inside of a fiber: this thread is a scheduler already");
+}
+
 bool is_suspended(const fiber_state& fiber) noexcept {
   return fiber.phase == fiber_phase::parked && fiber.waiting->what == waits_to_be_stopped;
 }
@@ -173,25 +180,29 @@ void report_unhandled(const fiber_state& from, std::exception_ptr error) noexcep
 }
 
 void run_main(const run_options& options, function_ref<void()> body, bool has_result) {
-  if (this_scheduler != nullptr) {
-    throw structure_error("run inside of a fiber: this thread is a scheduler already");
-  }
+  refuse_inside_of_fibers();
+  run_on(make_backend(engine_of(options.backend)), nullptr, options, body, has_result);
+}
+
+void run_on(std::unique_ptr<backend> kernel, course* how, const run_options& options,
+            function_ref<void()> body, bool has_result) {
   cancel_scope daemons;
   run_state state{.options = options, .daemons = daemons};
   const terminate_watch explains;
   int signal = 0;
-  ending how;
+  ending end;
   {
     // Gone before `exit`, which unwinds nothing.
     const fiber_handle main = make_main();
     daemons.fiber = main.get();
     daemons.child_ended = &report_failure;
     {
-      scheduler s(engine_of(options.backend), *main.get(), options.stack_size,
+      scheduler s(std::move(kernel), *main.get(), options.stack_size,
                   {.on_signal = &on_signal,
                    .on_deadlock = &on_deadlock,
                    .on_swallowed = &on_swallowed,
                    .on_overflow = &describe_running});
+      if (how != nullptr) s.take_course(*how);
       this_run = &state;
       {
         const signal_watch watch(s.door(), options.signals);
@@ -199,13 +210,13 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
       }
       this_run = nullptr;
     }
-    how = ending(main);
+    end = ending(main);
   }
   forget_message_blocks();
   // NOLINTNEXTLINE(concurrency-mt-unsafe): the program ends here, as the signal said
   if (signal != 0) std::exit(128 + signal);
-  if (how.failed()) std::rethrow_exception(how.error());
-  if (how.stopped() && has_result) throw fiber_stopped(how.reason());
+  if (end.failed()) std::rethrow_exception(end.error());
+  if (end.stopped() && has_result) throw fiber_stopped(end.reason());
 }
 
 }  // namespace detail
