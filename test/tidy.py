@@ -15,7 +15,8 @@ COLUMNS = 90
 
 # Who may include what of ours, by longest matching prefix of the path. What is not named
 # here is the standard library's or the system's, see below.
-SEAM = ('backend/operation.hpp', 'backend/backend.hpp', 'motet/time.hpp', 'motet/detail/')
+SEAM = ('backend/operation.hpp', 'backend/backend.hpp', 'backend/course.hpp',
+        'motet/time.hpp', 'motet/detail/')
 LAYERS = {
     'include/motet/': ('motet/',),
     'backend/': SEAM + ('backend/make_backend.hpp',),
@@ -27,6 +28,9 @@ LAYERS = {
     'lib/context/': ('lib/context/',),
     'lib/core/': ('lib/core/', 'lib/context/', 'backend/', 'motet/'),
     'lib/fiber/': ('lib/fiber/', 'lib/core/', 'motet/'),
+    'lib/fiber/run': ('lib/fiber/', 'lib/core/', 'backend/backend.hpp',
+                      'backend/course.hpp', 'backend/make_backend.hpp', 'motet/'),
+    'lib/testing/': ('lib/', 'backend/', 'motet/'),
     'lib/io/': ('lib/io/', 'lib/core/', 'lib/fiber/', 'backend/operation.hpp', 'motet/'),
     'lib/': ('lib/', 'backend/', 'motet/'),
     'test/': ('motet/', 'test/'),
@@ -40,6 +44,7 @@ LAYERS = {
 }
 NEVER = {  # exceptions to the table above
     'lib/core/': ('backend/uring/', 'backend/libev/'),
+    'lib/testing/': ('backend/uring/', 'backend/libev/'),
 }
 
 # Libraries of others, and where they are at home.
