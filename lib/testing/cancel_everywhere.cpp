@@ -2,7 +2,7 @@
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/verbs.hpp"
-#include "lib/fiber/walk_tree.hpp"
+#include "lib/testing/containment.hpp"
 
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
@@ -22,31 +22,6 @@ namespace {
 using motet::detail::fiber_state;
 using motet::detail::scheduler;
 using motet::detail::this_scheduler;
-
-/// What has to be the same before and after. More kinds join here.
-struct conserved {
-  const char* one;
-  const char* many;
-  std::size_t (*count)() noexcept;
-};
-constexpr std::array everything{
-    conserved{"timer is armed", "timers are armed", &armed_timers},
-    conserved{"operation is in flight", "operations are in flight",
-              &operations_in_flight},
-    conserved{"descriptor is open", "descriptors are open", &open_descriptors},
-    conserved{"message was never received nor dropped",
-              "messages were never received nor dropped", &live_messages},
-    conserved{"stack is in use: there is a handle to its fiber",
-              "stacks are in use: there are handles to their fibers", &stacks_in_use},
-};
-using counts = std::array<std::size_t, everything.size()>;
-
-counts count_everything() noexcept {
-  counts now{};
-  std::transform(everything.begin(), everything.end(), now.begin(),
-                 [](const conserved& kind) { return kind.count(); });
-  return now;
-}
 
 /// Two errors are the same if they are of one type and say the same.
 std::string identity_of(const std::exception_ptr& error) {
@@ -128,10 +103,7 @@ class trial {
   void reach(fiber_state& at) noexcept;
   void take_turn() noexcept;
   void deliver() noexcept;
-  void outlast(const fiber_ref& fiber);
-  void fail_all_waits();
   void hear_of(const std::exception_ptr& error, const char* how);
-  void end_all(fiber_state& main);
 
   /// Runs without cancellation that reach more are taken for endless; others may reach
   /// some more than that did.
@@ -145,14 +117,13 @@ class trial {
   course& known_;
   const injection where_;
   turn_task turn_;
-  fiber_ref all_;
+  containment contained_{
+      [this](const std::exception_ptr& error, const char* how) { hear_of(error, how); }};
   fiber_ref at_;  ///< The fiber that reached the last point.
   std::size_t reached_ = 0;
   bool armed_ = false;  ///< To be cancelled at the next turn.
   bool delivered_ = false;
   bool endless_ = false;
-  unsigned rescues_ = 0;
-  std::vector<std::string> wrong_;
 };
 
 std::vector<std::string> trial::run() {
@@ -164,7 +135,7 @@ std::vector<std::string> trial::run() {
                   }},
              [this] { run_in_main(); });
   if (!recording() && !delivered_) {
-    wrong_.emplace_back(
+    contained_.wrong().emplace_back(
         "this run took another course than the first: the function must "
         "do the same each time");
   }
@@ -172,56 +143,33 @@ std::vector<std::string> trial::run() {
     try {
       options_.afterwards();
     } catch (...) {
-      wrong_.push_back("afterwards: " + motet::describe(std::current_exception()));
+      contained_.wrong().push_back("afterwards: " +
+                                   motet::describe(std::current_exception()));
     }
   }
-  return std::move(wrong_);
+  return std::move(contained_.wrong());
 }
 
 void trial::run_in_main() {
   scheduler& s = *this_scheduler;
-  const counts before = count_everything();
   s.on_point = {
       .reached = [](void* self,
                     fiber_state& at) noexcept { static_cast<trial*>(self)->reach(at); },
       .listener = this};
   s.main().attention = true;  // or fibers would not begin with theirs on
-  {
-    const fiber<void> all = spin({.name = "f"}, [this] { f_(); });
-    all_ = all;
-    outlast(all);
-    s.on_point = {};
-    const ending how = all.outcome();
-    if (how.failed()) hear_of(how.error(), "ended with an error: ");
-  }
-  end_all(s.main());
-  all_ = {};
+  contained_.run(f_);
+  s.on_point = {};
   at_ = {};
-  const counts after = count_everything();
-  for (std::size_t i = 0; i < everything.size(); ++i) {
-    const std::size_t more = after[i] - std::min(after[i], before[i]);
-    if (more == 0) continue;
-    wrong_.push_back(std::to_string(more) + ' ' +
-                     (more == 1 ? everything[i].one : everything[i].many));
-  }
-}
-
-/// Daemons, and what was attached to the main fiber.
-void trial::end_all(fiber_state& main) {
-  for (const fiber_ref& left : fiber_ref(motet::detail::fiber_handle(&main)).children()) {
-    left.stop();
-    outlast(left);
-  }
-  if (main.root.living == 0) join(*this_scheduler, main.root);
+  contained_.settle_up();
 }
 
 void trial::reach(fiber_state& at) noexcept {
   scheduler& s = *this_scheduler;
-  if (&at == &s.main() || all_.done()) return;
+  if (&at == &s.main() || contained_.body().done()) return;
   ++reached_;
   at_ = fiber_ref(motet::detail::fiber_handle(&at));
   if (recording()) {
-    known_.sites.push_back({name_of(at), {}, at_ == all_});
+    known_.sites.push_back({name_of(at), {}, at_ == contained_.body()});
   }
   if (reached_ == where_.point) {
     const bool same = known_.sites[reached_ - 1].fiber == name_of(at);
@@ -237,60 +185,24 @@ void trial::reach(fiber_state& at) noexcept {
 void trial::take_turn() noexcept {
   if (this_scheduler == nullptr || !at_) return;
   const fiber_state& at = *at_.get();
-  if (recording() && !all_.done()) {
+  if (recording() && !contained_.body().done()) {
     const bool waits = at.phase == fiber_phase::parked;
     known_.sites.back().what = waits ? at.waiting->what : "its turn";
   }
   if (std::exchange(armed_, false)) deliver();
-  if (endless_) fail_all_waits();
+  if (endless_)
+    contained_.give_up("after " + std::to_string(reached_) + " points it still runs");
   at_ = {};
 }
 
 void trial::deliver() noexcept {
   delivered_ = true;
-  fiber_state& fiber = where_.whom == target::all ? *all_.get() : *at_.get();
+  fiber_state& fiber = where_.whom == target::all ? *contained_.body().get() : *at_.get();
   motet::detail::request_record* const why = motet::detail::make_request(
       cancel_kind::stop, "cancel_everywhere, point " + std::to_string(where_.point),
       call_site{});
   why->why.source = {};  // not the fiber that happens to run
   motet::detail::ask(fiber, motet::detail::disposition::stop, why);
-}
-
-/// Waits for the end of a fiber, come what may.
-void trial::outlast(const fiber_ref& fiber) {
-  while (!fiber.done()) {
-    try {
-      static_cast<void>(fiber.wait());
-    } catch (const deadlock_error& stuck) {
-      if (rescues_ == 0) wrong_.push_back(std::string("does not end: ") + stuck.what());
-      fail_all_waits();
-    } catch (...) {
-      hear_of(std::current_exception(), "nobody handled an error: ");
-    }
-  }
-}
-
-/// Nothing else gets into a shield.
-void trial::fail_all_waits() {
-  scheduler& s = *this_scheduler;
-  if (endless_ && rescues_ == 0) {
-    wrong_.push_back("does not end: after " + std::to_string(reached_) +
-                     " points it still runs");
-    s.deadlock_report = "cancel_everywhere: the run does not end";
-  }
-  if (++rescues_ > 10'000) {
-    std::fprintf(stderr, "motet: cancel_everywhere cannot end the run of point %zu:\n%s",
-                 where_.point, wrong_.front().c_str());
-    std::terminate();
-  }
-  walk_tree(s.main(), [&](fiber_state& fiber, std::size_t) {
-    if (fiber.is_main() || fiber.phase != fiber_phase::parked) return;
-    motet::detail::waiter& how = *fiber.waiting;
-    if (how.abort == nullptr || how.aborted) return;
-    fiber.deadlocked = true;
-    how.aborted = true;
-    how.abort(how);
-  });
 }
 
 void trial::hear_of(const std::exception_ptr& error, const char* how) {
@@ -299,8 +211,8 @@ void trial::hear_of(const std::exception_ptr& error, const char* how) {
   if (std::find(errors.begin(), errors.end(), identity_of(error)) != errors.end()) return;
   if (options_.each_fiber && is_stop_of_another(error)) return;
   if (options_.expected && options_.expected(error)) return;
-  if (rescues_ != 0) return;  // our own doing
-  wrong_.push_back(how + motet::describe(error));
+  if (contained_.forced()) return;  // our own doing
+  contained_.wrong().push_back(how + motet::describe(error));
 }
 
 std::string join_lines(const std::vector<std::string>& failures, std::size_t runs) {
