@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/make_backend.hpp"
 
+#include "backend/fallback.hpp"
 #include "backend/sim/sim_backend.hpp"
 
 #include <cerrno>
@@ -8,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #ifdef MOTET_HAVE_URING
 #include "backend/uring/uring_backend.hpp"
@@ -30,14 +32,9 @@ engine engine_from_environment() {
                               "', which is none of auto, uring, libev and sim");
 }
 
-[[noreturn]] void refuse_missing(const std::string& name) {
-  throw std::system_error(std::make_error_code(std::errc::function_not_supported),
-                          "this build of motet has no " + name + " backend");
-}
-
 #ifdef MOTET_HAVE_URING
 /// The kernel says no in few words; these are the usual reasons.
-const char* advice(int error) {
+const char* advice_on_uring(int error) {
   switch (error) {
     case EPERM:
     case EACCES:
@@ -57,38 +54,53 @@ const char* advice(int error) {
       return "the kernel refuses";
   }
 }
-
-/// What the exception was made with: without the error's name, which comes at the end.
-std::string attempt_in(const std::system_error& error) {
-  const std::string all = error.what();
-  return all.substr(0, all.rfind(": " + error.code().message()));
-}
-
-std::unique_ptr<backend> make_uring() {
-  try {
-    return make_uring_backend();
-  } catch (const std::system_error& error) {
-    throw std::system_error(error.code(), "motet needs io_uring, but " +
-                                              attempt_in(error) +
-                                              " failed: " + advice(error.code().value()));
-  }
-}
-#else
-std::unique_ptr<backend> make_uring() {
-  refuse_missing("io_uring");
-}
 #endif
+
+/// What this build has to carry operations to a kernel, best first.
+std::vector<candidate> candidates() {
+  std::vector<candidate> all;
+#ifdef MOTET_HAVE_URING
+  all.push_back(
+      {"uring", "io_uring", [] { return make_uring_backend(); }, &advice_on_uring});
+#endif
+  return all;
+}
+
+std::unique_ptr<backend> make_automatic() {
+  const std::vector<candidate> all = candidates();
+  if (all.empty())
+    throw std::system_error(
+        std::make_error_code(std::errc::function_not_supported),
+        "this build of motet has neither io_uring nor libev, only the simulated backend "
+        "(MOTET_BACKEND=sim): build it again where liburing or libev is installed");
+  if (all.size() == 1)
+    return make_exactly(all.front(), std::string("this build of motet has only ") +
+                                         all.front().title + " to run on");
+  return make_best(all, &tell_once);
+}
+
+std::unique_ptr<backend> make_named(std::string_view name, const std::string& demand) {
+  for (const candidate& each : candidates())
+    if (each.name == name) return make_exactly(each, demand);
+  throw std::system_error(std::make_error_code(std::errc::function_not_supported),
+                          demand + ", but this build of motet was made without it");
+}
 
 }  // namespace
 
 std::unique_ptr<backend> make_backend(engine wanted) {
-  if (wanted == engine::automatic) wanted = engine_from_environment();
+  std::string demand = "run was told to use ";
+  if (wanted == engine::automatic) {
+    wanted = engine_from_environment();
+    demand = "MOTET_BACKEND asks for ";
+  }
   switch (wanted) {
     case engine::automatic:
+      return make_automatic();
     case engine::uring:
-      return make_uring();
+      return make_named("uring", demand + "io_uring");
     case engine::libev:
-      refuse_missing("libev");
+      return make_named("libev", demand + "libev");
     case engine::sim:
       return make_sim_backend();
   }

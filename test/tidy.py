@@ -19,7 +19,7 @@ SEAM = ('backend/operation.hpp', 'backend/backend.hpp', 'backend/course.hpp',
         'motet/time.hpp', 'motet/detail/')
 LAYERS = {
     'include/motet/': ('motet/',),
-    'backend/': SEAM + ('backend/make_backend.hpp',),
+    'backend/': SEAM + ('backend/make_backend.hpp', 'backend/fallback.hpp'),
     'backend/make_backend.cpp': ('backend/', 'motet/'),
     'backend/sim/': SEAM + ('backend/sim/',),
     'backend/posix/': SEAM + ('backend/posix/',),

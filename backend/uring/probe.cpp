@@ -29,7 +29,7 @@ constexpr need operations[] = {
 
 [[noreturn]] void refuse(const char* kind, const char* name) {
   throw std::system_error(ENOSYS, std::system_category(),
-                          std::string("the kernel's io_uring lacks ") + kind + name);
+                          std::string("asking io_uring for ") + kind + name);
 }
 
 struct free_probe {
