@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "backend/uring/prepare.hpp"
 
+#include "backend/posix/requests.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <variant>
 
-#include <poll.h>
 #include <sys/socket.h>
 
 namespace motet {
 namespace {
-
-// The kernel moves no more at a time, and results are 32 bits wide.
-constexpr std::size_t most_bytes = 0x7fff'f000;
 
 int wait_all(transfer amount) noexcept {
   return amount == transfer::whole ? MSG_WAITALL : 0;
@@ -48,35 +46,6 @@ void prepare_one(const poll_request& ask, std::size_t, io_uring_sqe& entry) noex
   io_uring_prep_poll_add(&entry, ask.fd, static_cast<std::uint16_t>(ask.events));
 }
 
-struct readiness {
-  int fd;
-  short events;
-};
-
-readiness awaited_by(const accept_request& ask) noexcept {
-  return {ask.fd, POLLIN};
-}
-readiness awaited_by(const connect_request& ask) noexcept {
-  return {ask.fd, POLLOUT};
-}
-readiness awaited_by(const receive_request& ask) noexcept {
-  return {ask.fd, POLLIN};
-}
-readiness awaited_by(const send_request& ask) noexcept {
-  return {ask.fd, POLLOUT};
-}
-readiness awaited_by(const send_message_request& ask) noexcept {
-  return {ask.fd, POLLOUT};
-}
-readiness awaited_by(const poll_request& ask) noexcept {
-  return {ask.fd, ask.events};
-}
-
-template <class Bytes>
-std::size_t bytes_of_whole(transfer amount, const Bytes& bytes) noexcept {
-  return amount == transfer::whole ? std::min(bytes.size(), most_bytes) : 0;
-}
-
 }  // namespace
 
 void prepare(const operation& op, io_uring_sqe& entry) noexcept {
@@ -85,17 +54,8 @@ void prepare(const operation& op, io_uring_sqe& entry) noexcept {
 }
 
 void prepare_readiness(const operation& op, io_uring_sqe& entry) noexcept {
-  const readiness awaited =
-      std::visit([](const auto& ask) { return awaited_by(ask); }, op.what);
+  const readiness awaited = awaited_by(op.what);
   io_uring_prep_poll_add(&entry, awaited.fd, static_cast<std::uint16_t>(awaited.events));
-}
-
-std::size_t bytes_to_move(const request& what) noexcept {
-  if (const auto* ask = std::get_if<receive_request>(&what))
-    return bytes_of_whole(ask->amount, ask->into);
-  if (const auto* ask = std::get_if<send_request>(&what))
-    return bytes_of_whole(ask->amount, ask->from);
-  return 0;
 }
 
 }  // namespace motet

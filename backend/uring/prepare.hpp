@@ -8,8 +8,6 @@
 
 #include <liburing.h>
 
-#include <cstddef>
-
 namespace motet {
 
 /// Fills in `entry`, except its user data. Continues after the `op.result` bytes that
@@ -18,8 +16,5 @@ void prepare(const operation& op, io_uring_sqe& entry) noexcept;
 
 /// Fills in `entry` to wait until `op` is worth trying again.
 void prepare_readiness(const operation& op, io_uring_sqe& entry) noexcept;
-
-/// How many bytes have to move until `op` is complete; 0 if any result completes it.
-[[nodiscard]] std::size_t bytes_to_move(const request& what) noexcept;
 
 }  // namespace motet

@@ -2,6 +2,7 @@
 #include "backend/uring/uring_backend.hpp"
 
 #include "backend/posix/calls.hpp"
+#include "backend/posix/requests.hpp"
 #include "backend/uring/fatal.hpp"
 #include "backend/uring/prepare.hpp"
 

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "backend/posix/attempt.hpp"
+
+#include "backend/posix/requests.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <span>
+#include <variant>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace motet {
+namespace {
+
+using outcome = std::optional<std::int32_t>;
+
+/// What `connect_request` keeps in `operation::result` once it is under way.
+constexpr std::int32_t connecting = -EINPROGRESS;
+
+/// Makes a system call, again if a signal interrupts it. @returns >= 0, or -errno.
+template <class Call>
+std::int64_t result_of(Call call) noexcept {
+  for (;;) {
+    const std::int64_t result = call();
+    if (result >= 0) return result;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+outcome unless_not_ready(std::int64_t result) noexcept {
+  if (result == -EAGAIN || result == -EWOULDBLOCK) return std::nullopt;
+  return static_cast<std::int32_t>(result);
+}
+
+/// While this lives, calls that know no MSG_DONTWAIT do not wait either. Sockets that a
+/// backend has opened for readiness are non-blocking from the start.
+class non_blocking {
+ public:
+  explicit non_blocking(int fd) noexcept : fd_(fd), flags_(::fcntl(fd, F_GETFL)) {
+    if (was_blocking()) ::fcntl(fd_, F_SETFL, flags_ | O_NONBLOCK);
+  }
+  non_blocking(const non_blocking&) = delete;
+  non_blocking& operator=(const non_blocking&) = delete;
+  ~non_blocking() {
+    if (was_blocking()) ::fcntl(fd_, F_SETFL, flags_);
+  }
+
+ private:
+  [[nodiscard]] bool was_blocking() const noexcept {
+    return flags_ >= 0 && (flags_ & O_NONBLOCK) == 0;
+  }
+
+  const int fd_;
+  const int flags_;
+};
+
+outcome attempt_one(operation&, const accept_request& ask) noexcept {
+  const non_blocking during(ask.fd);
+  return unless_not_ready(
+      result_of([&] { return ::accept4(ask.fd, nullptr, nullptr, SOCK_CLOEXEC); }));
+}
+
+/// Asked again while it is under way, connect(2) tells how it went. That needs no guess
+/// from readiness, which others may have caused.
+outcome attempt_one(operation& op, const connect_request& ask) noexcept {
+  const non_blocking during(ask.fd);
+  const bool again = op.result == connecting;
+  const int failed = ::connect(ask.fd, ask.address, ask.length) == 0 ? 0 : errno;
+  // An interrupted connect goes on by itself (connect(2)).
+  if (failed == EINPROGRESS || failed == EINTR || (again && failed == EALREADY)) {
+    op.result = connecting;
+    return std::nullopt;
+  }
+  if (again && failed == EISCONN) return 0;
+  // EAGAIN is a Unix socket's: the listener's queue is full, and nothing has begun.
+  return -failed;
+}
+
+/// Moves a part of `bytes`, of which `op.result` have moved already.
+template <class Byte, class Move>
+outcome attempt_transfer(operation& op, std::span<Byte> bytes, transfer amount,
+                         Move move) noexcept {
+  const auto done = static_cast<std::size_t>(op.result);
+  const std::size_t most = std::min(bytes.size(), most_bytes);
+  const std::int64_t moved =
+      result_of([&] { return move(bytes.data() + done, most - done); });
+  if (amount == transfer::some) return unless_not_ready(moved);
+  if (moved == -EAGAIN) return std::nullopt;
+  if (moved <= 0) return done > 0 ? op.result : static_cast<std::int32_t>(moved);
+  op.result += static_cast<std::int32_t>(moved);
+  // Short means that there is no more for now; what stopped it shows next time.
+  if (static_cast<std::size_t>(op.result) < most) return std::nullopt;
+  return op.result;
+}
+
+outcome attempt_one(operation& op, const receive_request& ask) noexcept {
+  return attempt_transfer(op, ask.into, ask.amount, [&](std::byte* to, std::size_t size) {
+    return ::recv(ask.fd, to, size, MSG_DONTWAIT);
+  });
+}
+
+outcome attempt_one(operation& op, const send_request& ask) noexcept {
+  return attempt_transfer(
+      op, ask.from, ask.amount, [&](const std::byte* from, std::size_t size) {
+        return ::send(ask.fd, from, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+      });
+}
+
+outcome attempt_one(operation&, const send_message_request& ask) noexcept {
+  return unless_not_ready(result_of(
+      [&] { return ::sendmsg(ask.fd, ask.message, MSG_DONTWAIT | MSG_NOSIGNAL); }));
+}
+
+outcome attempt_one(operation&, const poll_request& ask) noexcept {
+  // poll(2) ignores what is negative.
+  if (ask.fd < 0) return -EBADF;
+  pollfd asked{ask.fd, ask.events, 0};
+  const std::int64_t failed = result_of([&] { return ::poll(&asked, 1, 0); });
+  if (failed < 0) return static_cast<std::int32_t>(failed);
+  if ((asked.revents & POLLNVAL) != 0) return -EBADF;
+  return asked.revents != 0 ? outcome(asked.revents) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::int32_t> attempt(operation& op) noexcept {
+  return std::visit([&](const auto& ask) { return attempt_one(op, ask); }, op.what);
+}
+
+std::int32_t result_of_cancelled(const operation& op) noexcept {
+  return op.result > 0 ? op.result : -ECANCELED;
+}
+
+bool exhausted_by(const request& what, std::int32_t result) noexcept {
+  if (result <= 0) return false;
+  const auto got = static_cast<std::size_t>(result);
+  if (const auto* ask = std::get_if<receive_request>(&what))
+    return got < ask->into.size();
+  if (const auto* ask = std::get_if<send_request>(&what)) return got < ask->from.size();
+  return false;
+}
+
+}  // namespace motet
