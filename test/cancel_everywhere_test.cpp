@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "test/support/conservation.hpp"
 #include "test/support/network.hpp"
 
 #include <motet/motet.hpp>
@@ -156,6 +157,7 @@ TEST_SUITE("cancel_everywhere finds") {
       far->~stream();
     });
     REQUIRE(failures.size() == 3);
+    test::leave_behind("simulated descriptors", failures.size());
     // The accept came first, so that it is the sleep that throws.
     CHECK(failures[0] ==
           "point 3, in fiber \"f\": waits for its turn; cancelled in it: 1 descriptor is "

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "test/support/conservation.hpp"
 #include "test/support/network.hpp"
 
 #include <motet/error.hpp>
@@ -352,7 +353,10 @@ TEST_SUITE("tcp: failures") {
 
   TEST_CASE("outside of fibers, waiting is a structure_error and closing is not") {
     tcp::stream kept;
-    run_on_backend([&] { kept = connect_pair().near; });
+    run_on_backend([&] {
+      kept = connect_pair().near;
+      test::leave_behind("simulated descriptors", testing::open_descriptors());
+    });
     std::array<std::byte, 1> room{};
     CHECK_THROWS_AS((void)kept.read(room), structure_error);
   }

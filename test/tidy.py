@@ -36,6 +36,7 @@ LAYERS = {
     'test/': ('motet/', 'test/'),
     'test/context/': ('lib/context/', 'test/'),
     'test/core/': ('lib/core/', 'lib/context/', 'backend/', 'motet/', 'test/'),
+    'test/support/conser': ('lib/core/', 'lib/context/', 'motet/', 'test/'),
     'test/contract/': ('backend/', 'motet/', 'test/'),
     'test/cancel_everywhere_examples_test.cpp': ('motet/', 'test/', 'examples/'),
     'test/kernel/': ('lib/', 'backend/', 'motet/', 'test/'),

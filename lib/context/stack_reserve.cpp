@@ -188,6 +188,14 @@ void stack_reserve::absorb_trimmed(stack_class& into,
   into.trimmed.insert(into.trimmed.end(), stacks.begin(), stacks.end());
 }
 
+std::size_t stack_reserve::in_use() noexcept {
+  const std::lock_guard lock(mutex_);
+  std::size_t count = carved_;
+  for (const auto& known : classes_)
+    count -= known->resident.size() + known->trimmed.size();
+  return count;
+}
+
 void stack_reserve::map_chunk(stack_class& of) {
   const std::size_t stride = of.usable + guard_size();
   std::size_t stacks =

@@ -49,6 +49,9 @@ class stack_reserve {
   /// Takes `stacks`, and their memory.
   void absorb_trimmed(stack_class& into, std::span<std::byte*> stacks) noexcept;
 
+  /// How many stacks are elsewhere: with a fiber, or in a pool.
+  [[nodiscard]] std::size_t in_use() noexcept;
+
  private:
   void map_chunk(stack_class& of);
   void guard(const stack_class& of, std::byte* low);

@@ -3,6 +3,7 @@
 
 #include "backend/posix/calls.hpp"
 #include "lib/core/cancel_tree.hpp"
+#include "lib/core/leftovers.hpp"
 
 #include <motet/error.hpp>
 
@@ -88,6 +89,10 @@ scheduler::~scheduler() {
   door_->forget_signals();
   close_door(*door_);
   clear_corpse();
+  left_over.fibers += live_;
+  left_over.timers += timers_.size();
+  left_over.operations += kernel_->in_flight();
+  left_over.descriptors += kernel_->open_descriptors();
 }
 
 void scheduler::leave(sanitizer_state own) noexcept {

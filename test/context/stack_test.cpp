@@ -49,6 +49,11 @@ std::vector<stack_span> take_many(stack_pool& pool, std::size_t count) {
   return taken;
 }
 
+void give_back_all(stack_pool& pool, const std::vector<stack_span>& taken) {
+  for (const stack_span stack : taken)
+    pool.give_back(stack);
+}
+
 /// Takes stacks until that fails, and writes what failed to stderr.
 void take_until_it_fails(stack_pool& pool, std::size_t at_most) {
   std::vector<stack_span> taken;
@@ -193,6 +198,7 @@ TEST_SUITE("stack") {
       touch(stack.low);
       CHECK(known.erase(stack.low) == 1);
     }
+    give_back_all(pool, taken);
   }
 
   TEST_CASE("a pool that goes leaves its stacks to the next one of the same size") {
@@ -208,14 +214,19 @@ TEST_SUITE("stack") {
       }
     }
     stack_pool other(40_kib);
-    CHECK(left.count(other.take().low) == 0);
+    const stack_span alien = other.take();
+    CHECK(left.count(alien.low) == 0);
+    other.give_back(alien);
     stack_pool next(36_kib);
-    for (const stack_span stack : take_many(next, 499)) {
+    const auto again = take_many(next, 499);
+    for (const stack_span stack : again) {
       CHECK(left.erase(stack.low) == 1);
     }
     CHECK(left.count(out.low) == 1);
     motet::give_back_to_reserve(out);
     CHECK(next.take().low == out.low);
+    next.give_back(out);
+    give_back_all(next, again);
   }
 
   TEST_CASE("pools of several threads share the reserve") {
