@@ -27,7 +27,7 @@ void run_on(const subject& chosen, const std::function<void(host&)>& scenario) {
   try {
     made = chosen.make();
   } catch (const std::system_error& refused) {
-    MESSAGE("not tested: ", chosen.name, ", ", refused.what());
+    MESSAGE("not tested: ", chosen.name, ", ", std::string(refused.what()));
     return;
   }
   host on(std::move(made));
