@@ -18,11 +18,15 @@
 namespace motet {
 namespace {
 
-engine engine_from_environment() {
+std::string_view environment(const char* variable) {
   // Unsafe only beside a thread that changes the environment.
   // NOLINTNEXTLINE(concurrency-mt-unsafe)
-  const char* const value = std::getenv("MOTET_BACKEND");
-  const std::string_view name = value == nullptr ? "" : value;
+  const char* const value = std::getenv(variable);
+  return value == nullptr ? "" : value;
+}
+
+engine engine_from_environment() {
+  const std::string_view name = environment("MOTET_BACKEND");
   if (name.empty() || name == "auto") return engine::automatic;
   if (name == "uring") return engine::uring;
   if (name == "libev") return engine::libev;
@@ -60,8 +64,10 @@ const char* advice_on_uring(int error) {
 std::vector<candidate> candidates() {
   std::vector<candidate> all;
 #ifdef MOTET_HAVE_URING
-  all.push_back(
-      {"uring", "io_uring", [] { return make_uring_backend(); }, &advice_on_uring});
+  uring_options options;
+  options.without = opcodes_named(environment("MOTET_URING_WITHOUT"));
+  all.push_back({"uring", "io_uring", [options] { return make_uring_backend(options); },
+                 &advice_on_uring});
 #endif
   return all;
 }

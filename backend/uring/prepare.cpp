@@ -4,7 +4,9 @@
 #include "backend/posix/requests.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <variant>
 
 #include <sys/socket.h>
@@ -46,6 +48,20 @@ void prepare_one(const poll_request& ask, std::size_t, io_uring_sqe& entry) noex
   io_uring_prep_poll_add(&entry, ask.fd, static_cast<std::uint16_t>(ask.events));
 }
 
+io_uring_op opcode_of(const request& what) noexcept {
+  io_uring_sqe entry{};
+  prepare(operation{what}, entry);
+  return static_cast<io_uring_op>(entry.opcode);
+}
+
+template <std::size_t... Index>
+std::uint32_t bits_of(opcode_set operations, std::index_sequence<Index...>) noexcept {
+  return ((operations.contains(opcode_of(request(std::in_place_index<Index>)))
+               ? 1U << Index
+               : 0U) |
+          ...);
+}
+
 }  // namespace
 
 void prepare(const operation& op, io_uring_sqe& entry) noexcept {
@@ -56,6 +72,11 @@ void prepare(const operation& op, io_uring_sqe& entry) noexcept {
 void prepare_readiness(const operation& op, io_uring_sqe& entry) noexcept {
   const readiness awaited = awaited_by(op.what);
   io_uring_prep_poll_add(&entry, awaited.fd, static_cast<std::uint16_t>(awaited.events));
+}
+
+std::uint32_t requests_made_of(opcode_set operations) noexcept {
+  constexpr std::size_t count = std::variant_size_v<request>;
+  return bits_of(operations, std::make_index_sequence<count>());
 }
 
 }  // namespace motet

@@ -2,53 +2,57 @@
 #include "backend/uring/probe.hpp"
 
 #include <cerrno>
-#include <memory>
+#include <cstdint>
 #include <string>
 #include <system_error>
+
+#include <sys/socket.h>
 
 namespace motet {
 namespace {
 
-struct need {
-  unsigned bit;
-  const char* name;
+constexpr named_opcode unavoidable[] = {
+    {IORING_OP_POLL_ADD, "IORING_OP_POLL_ADD"},
+    {IORING_OP_ASYNC_CANCEL, "IORING_OP_ASYNC_CANCEL"},
 };
 
-constexpr need features[] = {
-    {IORING_FEAT_NODROP, "NODROP"},       {IORING_FEAT_SUBMIT_STABLE, "SUBMIT_STABLE"},
-    {IORING_FEAT_FAST_POLL, "FAST_POLL"}, {IORING_FEAT_RW_CUR_POS, "RW_CUR_POS"},
-    {IORING_FEAT_EXT_ARG, "EXT_ARG"},     {IORING_FEAT_CQE_SKIP, "CQE_SKIP"},
-};
-
-constexpr need operations[] = {
-    {IORING_OP_READ, "READ"},       {IORING_OP_POLL_ADD, "POLL_ADD"},
-    {IORING_OP_ACCEPT, "ACCEPT"},   {IORING_OP_CONNECT, "CONNECT"},
-    {IORING_OP_RECV, "RECV"},       {IORING_OP_SEND, "SEND"},
-    {IORING_OP_SENDMSG, "SENDMSG"}, {IORING_OP_ASYNC_CANCEL, "ASYNC_CANCEL"},
-};
-
-[[noreturn]] void refuse(const char* kind, const char* name) {
-  throw std::system_error(ENOSYS, std::system_category(),
-                          std::string("asking io_uring for ") + kind + name);
+/// Hands over one entry and waits for its completion. @returns its result.
+std::int32_t perform(ring& empty, io_uring_op which) {
+  io_uring_sqe& entry = *empty.next_entry();
+  const msghdr nothing{};
+  entry.opcode = static_cast<std::uint8_t>(which);
+  entry.fd = -1;
+  // Read even if there is nobody to send to.
+  if (which == IORING_OP_SENDMSG) entry.addr = reinterpret_cast<std::uint64_t>(&nothing);
+  while (empty.completions_ready() == 0) {
+    const int entered = empty.submit_and_wait(nullptr);
+    if (entered < 0 && entered != -EINTR && entered != -EAGAIN)
+      throw std::system_error(-entered, std::system_category(), "io_uring_enter");
+  }
+  const std::int32_t result = empty.completion(0).res;
+  empty.release_completions(1);
+  return result;
 }
 
-struct free_probe {
-  void operator()(io_uring_probe* probe) const noexcept { io_uring_free_probe(probe); }
-};
+/// Without a descriptor, what works fails with EBADF; these are for what does not exist,
+/// was not built into the kernel, or is not allowed.
+bool works(ring& empty, io_uring_op which) {
+  const std::int32_t result = perform(empty, which);
+  return result != -EINVAL && result != -EOPNOTSUPP && result != -EACCES &&
+         result != -EPERM;
+}
 
 }  // namespace
 
-void require_features(unsigned present) {
-  for (const need& feature : features)
-    if ((present & feature.bit) == 0) refuse("IORING_FEAT_", feature.name);
-}
-
-void require_operations(io_uring& ring) {
-  const std::unique_ptr<io_uring_probe, free_probe> probe(io_uring_get_probe_ring(&ring));
-  if (probe == nullptr) refuse("IORING_REGISTER_", "PROBE");
-  for (const need& operation : operations)
-    if (io_uring_opcode_supported(probe.get(), static_cast<int>(operation.bit)) == 0)
-      refuse("IORING_OP_", operation.name);
+opcode_set opcodes_missing(ring& empty) {
+  for (const named_opcode& each : unavoidable)
+    if (!works(empty, each.which))
+      throw std::system_error(ENOSYS, std::system_category(),
+                              "asking io_uring for " + std::string(each.name));
+  opcode_set missing;
+  for (const named_opcode& each : avoidable_opcodes())
+    if (!works(empty, each.which)) missing.add(each.which);
+  return missing;
 }
 
 }  // namespace motet

@@ -2,16 +2,19 @@
 #pragma once
 
 /// @file
-/// Whether this kernel's io_uring does what we need.
+/// What this kernel's io_uring can do.
 
-#include <liburing.h>
+#include "backend/uring/opcodes.hpp"
+#include "backend/uring/ring.hpp"
 
 namespace motet {
 
-/// Throws `std::system_error` naming the first feature that is missing.
-void require_features(unsigned present);
-
-/// Throws `std::system_error` naming the first operation that is missing.
-void require_operations(io_uring& ring);
+/// The avoidable operations that do not work here, found out by trying each of them on a
+/// ring with nothing in it. Throws `std::system_error` that names what was attempted if
+/// one does not work that is not avoidable, or the ring cannot be used at all.
+///
+/// Why not by IORING_REGISTER_PROBE: that call may be forbidden where the others are not,
+/// and does not know of restrictions.
+[[nodiscard]] opcode_set opcodes_missing(ring& empty);
 
 }  // namespace motet

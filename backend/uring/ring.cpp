@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "backend/uring/ring.hpp"
 
-#include "backend/uring/probe.hpp"
-
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -28,6 +26,26 @@ constexpr unsigned cooperative =
 constexpr unsigned flag_sets[] = {deferred, cooperative | IORING_SETUP_SINGLE_ISSUER,
                                   cooperative};
 
+struct feature {
+  unsigned bit;
+  const char* name;
+};
+
+constexpr feature required[] = {
+    {IORING_FEAT_NODROP, "NODROP"},       {IORING_FEAT_SUBMIT_STABLE, "SUBMIT_STABLE"},
+    {IORING_FEAT_FAST_POLL, "FAST_POLL"}, {IORING_FEAT_RW_CUR_POS, "RW_CUR_POS"},
+    {IORING_FEAT_EXT_ARG, "EXT_ARG"},     {IORING_FEAT_CQE_SKIP, "CQE_SKIP"},
+};
+
+/// Throws, naming the first one, if some are missing.
+void require_features(unsigned present) {
+  for (const feature& each : required)
+    if ((present & each.bit) == 0)
+      throw std::system_error(
+          ENOSYS, std::system_category(),
+          std::string("asking io_uring for IORING_FEAT_") + each.name);
+}
+
 int try_set_up(io_uring& made, io_uring_params& params, const ring_options& options,
                unsigned flags) {
   int failed = -ENOMEM;
@@ -47,12 +65,6 @@ int try_set_up(io_uring& made, io_uring_params& params, const ring_options& opti
 
 ring::ring(const ring_options& options) {
   set_up(options);
-  try {
-    require_operations(ring_);
-  } catch (...) {
-    io_uring_queue_exit(&ring_);
-    throw;
-  }
   // A child that writes into its parent's rings corrupts both. Best effort.
   io_uring_ring_dontfork(&ring_);
   // Old liburings fill this while submitting, which is ours to do; it never changes.

@@ -40,10 +40,12 @@ class slot_table {
   struct slot {
     operation* op = nullptr;
     std::uint32_t generation = 0;
-    bool cancelled = false;
-    bool awaits_readiness = false;  ///< What the kernel has is a poll for the operation.
-    bool partial = false;           ///< Complete only when all bytes have moved.
-    std::uint8_t tries = 0;         ///< Of cancels, or else of the operation itself.
+    std::uint8_t tries = 0;  ///< Of cancels, or else of the operation itself.
+    bool cancelled : 1 = false;
+    bool awaits_readiness : 1 = false;  ///< The kernel has a poll for the operation.
+    bool partial : 1 = false;           ///< Complete only when all bytes have moved.
+    bool avoided : 1 = false;           ///< Done by system calls, when it is ready.
+    bool closed : 1 = false;            ///< Its descriptor is; nothing is left to try.
   };
 
   /// Puts `op` into a slot and notes it in `op.slot`.
@@ -57,6 +59,11 @@ class slot_table {
   }
 
   [[nodiscard]] slot& operator[](std::uint32_t index) noexcept { return slots_[index]; }
+
+  /// All of them, free ones as well.
+  [[nodiscard]] std::uint32_t size() const noexcept {
+    return static_cast<std::uint32_t>(slots_.size());
+  }
 
   /// The slot that was meant, or null if it has passed on since.
   [[nodiscard]] slot* find(std::uint32_t index, std::uint32_t generation) noexcept {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "backend/uring/uring_backend.hpp"
 
+#include "backend/posix/attempt.hpp"
 #include "backend/posix/calls.hpp"
 #include "backend/posix/requests.hpp"
 #include "backend/uring/fatal.hpp"
 #include "backend/uring/prepare.hpp"
+#include "backend/uring/probe.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,9 +15,7 @@
 #include <utility>
 #include <variant>
 
-#include <poll.h>
 #include <sched.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,14 +33,6 @@ constexpr unsigned polls_between_entries = 16;
 
 constexpr std::uint8_t most_tries = 128;
 constexpr int most_cancels = 24;
-
-int make_eventfd() {
-  // Blocking on purpose: older kernels fail reads of a non-blocking one with -EAGAIN
-  // instead of parking them.
-  const int fd = ::eventfd(0, EFD_CLOEXEC);
-  if (fd < 0) throw std::system_error(errno, std::system_category(), "eventfd");
-  return fd;
-}
 
 /// The kernel's own codes for "interrupted, start again", which should not reach users,
 /// and do.
@@ -70,6 +62,10 @@ void check(int entered) noexcept {
       fatal("used on a thread that did not make it, or after fork", EEXIST);
     case EBADR:
       fatal("out of memory, the kernel has lost a completion", EBADR);
+    case EPERM:
+    case EACCES:
+    case ENOSYS:
+      fatal("forbidden now, though not when the program began to run", -entered);
     default:
       fatal("io_uring_enter", -entered);
   }
@@ -81,24 +77,40 @@ duration delay_of(int tries) noexcept {
 
 }  // namespace
 
-uring_backend::uring_backend(const uring_options& options)
-    : ring_(options), wake_fd_(make_eventfd()) {}
+uring_backend::uring_backend(const uring_options& options) : ring_(options.queues) {
+  opcode_set missing = opcodes_missing(ring_);
+  missing.add(options.without);
+  avoided_ = requests_made_of(missing);
+  door_.open(!missing.contains(IORING_OP_READ));
+}
 
 uring_backend::~uring_backend() {
   if (in_flight() != 0) fatal("destroyed with operations in flight");
-  // The ring's end is asynchronous: the read must be over before its buffer goes.
+  // The ring's end is asynchronous: the kernel must have let go of all that is ours.
   wake();
-  while (wake_read_armed_) {
+  while (door_.listening()) {
     check(ring_.submit_and_wait(nullptr));
     reap();
   }
-  ::close(wake_fd_);
 }
 
 void uring_backend::submit(operation& op) noexcept {
   op.result = 0;  // Counts the bytes that have moved.
-  slots_.take(op).partial = bytes_to_move(op.what) != 0;
+  slot_table::slot& slot = slots_.take(op);
+  if ((avoided_ >> op.what.index() & 1) != 0) [[unlikely]] {
+    slot.avoided = true;
+    return attempt_or_wait(op.slot);
+  }
+  slot.partial = bytes_to_move(op.what) != 0;
   start(op.slot);
+}
+
+/// For a request that is avoided: tries it, or asks when it is worth trying again.
+void uring_backend::attempt_or_wait(std::uint32_t index) noexcept {
+  slot_table::slot& slot = slots_[index];
+  if (const auto result = attempt(*slot.op)) return finish(index, *result);
+  slot.awaits_readiness = true;
+  start(index);
 }
 
 void uring_backend::start(std::uint32_t index) noexcept {
@@ -114,8 +126,8 @@ void uring_backend::start(std::uint32_t index) noexcept {
 
 void uring_backend::start_again(std::uint32_t index) noexcept {
   const slot_table::slot& slot = slots_[index];
-  if (!slot.cancelled) return start(index);
-  finish(index, slot.op->result > 0 ? slot.op->result : -ECANCELED);
+  if (slot.cancelled) return finish(index, result_of_cancelled(*slot.op));
+  slot.avoided ? attempt_or_wait(index) : start(index);
 }
 
 void uring_backend::cancel(operation& op) noexcept {
@@ -159,13 +171,15 @@ void uring_backend::flush() noexcept {
 
 operation* uring_backend::poll(time_point until) noexcept {
   send_leftovers();
-  const bool something = first_done_ != nullptr || ring_.completions_ready() != 0;
+  const bool something = first_done_ != nullptr || ring_.completions_ready() != 0 ||
+                         awake_ || !to_start_again_.empty();
   if (something || until == time_point::min()) {
     enter_without_waiting();
   } else {
     enter_and_wait(until);
   }
   reap();
+  awake_ = false;
   done_ = 0;
   last_done_ = &first_done_;
   return std::exchange(first_done_, nullptr);
@@ -193,11 +207,10 @@ void uring_backend::enter_and_wait(time_point until) noexcept {
 /// Everything that completions have left to do. It is not done while reaping, where the
 /// queue must not be flushed.
 void uring_backend::send_leftovers() noexcept {
-  if (!wake_read_armed_) [[unlikely]] {
+  if (!door_.listening()) [[unlikely]] {
     io_uring_sqe& sqe = entry();
-    io_uring_prep_read(&sqe, wake_fd_, &wake_count_, sizeof wake_count_, 0);
+    door_.listen(sqe);
     sqe.user_data = ticket{ticket::kind::wake}.to_user_data();
-    wake_read_armed_ = true;
   }
   if (!to_start_again_.empty()) [[unlikely]] {
     for (const std::uint32_t index : std::exchange(to_start_again_, {}))
@@ -234,10 +247,8 @@ void uring_backend::settle(const io_uring_cqe& completion) noexcept {
     case ticket::kind::cancel:
       return settle_cancel(of, completion.res);
     case ticket::kind::wake:
-      wake_read_armed_ = false;
-      // Not a store: what was done before a `wake` that found this set is visible after.
-      woken_.exchange(false);
-      return;
+      awake_ = true;
+      return door_.settle();
   }
   fatal("a completion of nothing that was submitted");
 }
@@ -286,10 +297,16 @@ bool uring_backend::continues_after_readiness(std::uint32_t index,
                                               std::int32_t& result) noexcept {
   slot_table::slot& slot = slots_[index];
   slot.awaits_readiness = false;
-  if (result < 0) return false;
+  if (slot.closed) [[unlikely]]
+    result = slot.op->result > 0 ? slot.op->result : -EBADF;
+  if (slot.closed || result < 0) return false;
   if (slot.cancelled) {
-    result = slot.op->result > 0 ? slot.op->result : -ECANCELED;
+    result = result_of_cancelled(*slot.op);
     return false;
+  }
+  if (slot.avoided) {
+    to_start_again_.push_back(index);
+    return true;
   }
   if (const auto* ask = std::get_if<connect_request>(&slot.op->what)) {
     int error = 0;
@@ -327,23 +344,26 @@ void uring_backend::settle_cancel(const ticket& of, std::int32_t result) noexcep
   late_cancels_.push_back({due, of.slot, of.generation});
 }
 
-void uring_backend::wake() noexcept {
-  // One write is enough until it has been seen.
-  if (woken_.exchange(true)) return;
-  const int saved = errno;
-  const std::uint64_t one = 1;
-  while (::write(wake_fd_, &one, sizeof one) < 0 && errno == EINTR) {
-  }
-  errno = saved;
-}
-
 std::int32_t uring_backend::answer(const call& question) noexcept {
   if (const auto* ask = std::get_if<close_call>(&question)) {
+    if (avoided_ != 0) [[unlikely]]
+      end_avoided_on(ask->fd);
     if (!to_start_again_.empty()) send_leftovers();
     // An entry names a number. Left behind, it would mean the number's next user.
     if (ring_.holds_entry_for(ask->fd)) flush();
   }
   return answer_by_system_call(question);
+}
+
+/// What waits to be tried on this descriptor must not be tried on its number's next user.
+void uring_backend::end_avoided_on(int fd) noexcept {
+  for (std::uint32_t index = 0; index < slots_.size(); ++index) {
+    slot_table::slot& slot = slots_[index];
+    if (slot.op == nullptr || !slot.avoided || awaited_by(slot.op->what).fd != fd)
+      continue;
+    slot.closed = true;
+    send_cancel(index, slot.generation);
+  }
 }
 
 time_point uring_backend::now() const noexcept {

@@ -6,12 +6,15 @@
 ///
 /// `submit` only writes entries; one system call per `poll` hands them over and waits.
 /// An operation is over when its own completion has come, whatever a cancel was told.
+/// What the kernel's io_uring lacks is done by system calls that do not wait,
+/// when a poll in the ring has told that it is time.
 
 #include "backend/backend.hpp"
+#include "backend/uring/doorbell.hpp"
+#include "backend/uring/opcodes.hpp"
 #include "backend/uring/ring.hpp"
 #include "backend/uring/slot_table.hpp"
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,7 +22,11 @@
 
 namespace motet {
 
-using uring_options = ring_options;
+struct uring_options {
+  ring_options queues = {};
+  /// Operations to avoid although the kernel has them: the way round a bug of its.
+  opcode_set without = {};
+};
 
 /// Same thread only, the one that made it; except `wake`. To be destroyed with nothing
 /// in flight: the kernel may still write into what an operation names.
@@ -34,7 +41,7 @@ class uring_backend final : public backend {
   void submit(operation& op) noexcept override;
   void cancel(operation& op) noexcept override;
   [[nodiscard]] operation* poll(time_point until) noexcept override;
-  void wake() noexcept override;
+  void wake() noexcept override { door_.ring(); }
   [[nodiscard]] std::int32_t answer(const call& question) noexcept override;
   [[nodiscard]] time_point now() const noexcept override;
   [[nodiscard]] std::size_t in_flight() const noexcept override {
@@ -49,6 +56,9 @@ class uring_backend final : public backend {
     std::uint32_t slot;
     std::uint32_t generation;
   };
+
+  void attempt_or_wait(std::uint32_t index) noexcept;
+  void end_avoided_on(int fd) noexcept;
 
   void start(std::uint32_t index) noexcept;
   void start_again(std::uint32_t index) noexcept;
@@ -71,6 +81,7 @@ class uring_backend final : public backend {
   bool try_again(std::uint32_t index, std::int32_t why) noexcept;
 
   ring ring_;
+  std::uint32_t avoided_ = 0;  ///< Requests that the kernel is not asked for, as bits.
   slot_table slots_;
   operation* first_done_ = nullptr;
   operation** last_done_ = &first_done_;
@@ -80,10 +91,8 @@ class uring_backend final : public backend {
   std::vector<std::uint32_t> to_start_again_;
   std::vector<late_cancel> late_cancels_;
 
-  int wake_fd_;
-  bool wake_read_armed_ = false;
-  std::uint64_t wake_count_ = 0;  ///< The kernel writes here.
-  std::atomic<bool> woken_ = false;
+  doorbell door_;
+  bool awake_ = false;  ///< A wake has come that no `poll` has returned for.
 };
 
 [[nodiscard]] std::unique_ptr<backend> make_uring_backend(

@@ -3,6 +3,8 @@
 #include "backend/uring/uring_backend.hpp"
 #include "test/contract/host.hpp"
 
+#include <string>
+
 namespace motet::contract {
 namespace {
 
@@ -10,17 +12,31 @@ const registered usual("uring", [] { return make_uring_backend(); });
 
 // Queues that are always full: every path for "no room" is taken, all the time.
 const registered tiny("uring with tiny queues", [] {
-  return make_uring_backend({2, 4, true});
+  return make_uring_backend({.queues = {2, 4, true}});
 });
 
 // What kernels before 6.1 run.
 const registered cooperative("uring without deferred work", [] {
-  return make_uring_backend({64, 128, false});
+  return make_uring_backend({.queues = {64, 128, false}});
 });
 
 const registered tiny_cooperative("uring with tiny queues, without deferred work", [] {
-  return make_uring_backend({2, 4, false});
+  return make_uring_backend({.queues = {2, 4, false}});
 });
+
+// As on kernels that lack them, or have them with a bug.
+registered without(const char* opcodes, ring_options queues = {}) {
+  const uring_options options{queues, opcodes_named(opcodes)};
+  return {std::string("uring without ") + opcodes,
+          [options] { return make_uring_backend(options); }};
+}
+
+const registered no_receive_no_send = without("recv,send,sendmsg");
+const registered no_accept_no_connect = without("accept,connect");
+const registered no_read = without("read");
+const registered nothing_but_poll = without("accept,connect,recv,send,sendmsg,read");
+const registered tiny_nothing_but_poll =
+    without("recv,send,read,connect,accept,sendmsg", {2, 4, true});
 
 }  // namespace
 }  // namespace motet::contract
