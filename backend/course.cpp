@@ -2,6 +2,7 @@
 #include "backend/course.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 namespace motet {
@@ -44,6 +45,13 @@ std::size_t course::decide(decision what, std::size_t count) {
 bool course::happens(decision what, std::size_t one_in) {
   // The last of them, as the first is what usually happens.
   return one_in > 1 && decide(what, one_in) == one_in - 1;
+}
+
+std::string moment_of(time_point when) {
+  char text[32];
+  const auto ns = static_cast<double>(when.time_since_epoch().count());
+  std::snprintf(text, sizeof text, "%.6g s", ns / 1e9);
+  return text;
 }
 
 }  // namespace motet

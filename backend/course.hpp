@@ -9,8 +9,12 @@
 /// from a record of an earlier run; with neither, each is 0: the usual course. What
 /// happens is noted, so that two runs can be told apart.
 
+#include <motet/time.hpp>
+
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace motet {
@@ -59,8 +63,17 @@ class course {
   [[nodiscard]] const std::vector<choice>& record() const noexcept { return record_; }
   /// A number for all that happened so far; equal courses have equal ones.
   [[nodiscard]] std::uint64_t fingerprint() const noexcept { return print_; }
-  /// Whether a decision was another than the one of the record given.
+  /// Whether a decision came up that is not in the record given.
   [[nodiscard]] bool departed() const noexcept { return departed_; }
+
+  /// From here on, unusual decisions are told in words.
+  void begin_story() noexcept { telling_ = true; }
+  /// Whether `tell` is worth the effort after a decision for `taken`.
+  [[nodiscard]] bool wants_to_hear(std::size_t taken) const noexcept {
+    return telling_ && taken != 0;
+  }
+  void tell(std::string line) { story_.push_back(std::move(line)); }
+  [[nodiscard]] const std::vector<std::string>& story() const noexcept { return story_; }
 
  private:
   static std::uint64_t mix(std::uint64_t x) noexcept;
@@ -73,6 +86,11 @@ class course {
   bool seeded_ = false;
   bool calm_ = false;
   bool departed_ = false;
+  bool telling_ = false;
+  std::vector<std::string> story_;
 };
+
+/// For stories: "0.250 s".
+[[nodiscard]] std::string moment_of(time_point when);
 
 }  // namespace motet

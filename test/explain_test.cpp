@@ -188,6 +188,30 @@ TEST_SUITE("explanations") {
     }
   }
 
+  TEST_CASE("P-12: an error that a scope throws in its place was not a swallow") {
+    const std::string said = said_by([] {
+      const auto f = spin([] {
+        try {
+          with_scope([](scope& s) {
+            s.spin([] {
+              try {
+                suspend();
+              } catch (const cancelled&) {
+                throw std::runtime_error("no end in order");
+              }
+            });
+            suspend();
+          });
+        } catch (const std::runtime_error&) {
+        }
+      });
+      testing::settle();
+      f.stop();
+      f.await();
+    });
+    CHECK(count(said, "swallowed") == 0);
+  }
+
   TEST_CASE("P-12: a storm of them is one line more, and lets others run") {
     const std::string said = said_by([] {
       bool over = false;

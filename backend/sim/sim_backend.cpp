@@ -1,10 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "backend/sim/sim_backend.hpp"
 
+#include <array>
 #include <cstddef>
+#include <string>
+#include <variant>
 #include <vector>
 
 namespace motet {
+
+namespace {
+
+constexpr std::array<const char*, std::variant_size_v<request>> names{
+    "an accept", "a connect", "a receive", "a send", "a send of pieces", "a poll"};
+
+std::string name_of(const request& what) {
+  return names[what.index()];
+}
+
+}  // namespace
 
 void sim_backend::submit(operation& op) noexcept {
   ++in_flight_;
@@ -38,6 +52,10 @@ operation* sim_backend::in_some_order(operation* finished) {
   operation** last = &first;
   while (!left.empty()) {
     const std::size_t taken = course_->decide(decision::completion, left.size());
+    if (course_->wants_to_hear(taken)) {
+      course_->tell(moment_of(now_) + ": " + name_of(left[taken]->what) +
+                    " is told of before " + name_of(left[0]->what));
+    }
     const auto at = left.begin() + static_cast<std::ptrdiff_t>(taken);
     *last = *at;
     last = &(*at)->next;

@@ -46,6 +46,18 @@ struct run_options {
 namespace detail {
 /// @param has_result whether being stopped leaves the caller without one.
 void run_main(const run_options& options, function_ref<void()> body, bool has_result);
+
+/// Hands `f` to `run`, as a body without a result, and returns what that left.
+template <class R, class F, class Run>
+R run_for_result(F& f, Run&& run) {
+  if constexpr (std::is_void_v<R>) {
+    run([&] { f(); }, false);
+  } else {
+    std::optional<R> result;
+    run([&] { result.emplace(f()); }, true);
+    return std::move(*result);
+  }
+}
 }  // namespace detail
 
 /// Makes this thread a scheduler and runs `f` as its main fiber, on the thread's own
@@ -56,16 +68,10 @@ void run_main(const run_options& options, function_ref<void()> body, bool has_re
 /// Blocks the thread.
 template <class F>
 auto run(const run_options& options, F&& f) {
-  using R = std::invoke_result_t<F&>;
-  if constexpr (std::is_void_v<R>) {
-    detail::run_main(
-        options, [&] { f(); }, false);
-  } else {
-    std::optional<R> result;
-    detail::run_main(
-        options, [&] { result.emplace(f()); }, true);
-    return std::move(*result);
-  }
+  return detail::run_for_result<std::invoke_result_t<F&>>(
+      f, [&](detail::function_ref<void()> body, bool has_result) {
+        detail::run_main(options, body, has_result);
+      });
 }
 template <class F>
 auto run(F&& f) {

@@ -10,26 +10,46 @@
 /// deadline, the main fiber gets a deadlock_error that says who waits for what.
 
 #include <motet/cancel_everywhere.hpp>
+#include <motet/detail/function_ref.hpp>
+#include <motet/explore.hpp>
 #include <motet/run.hpp>
 #include <motet/sequencer.hpp>
 #include <motet/time.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 namespace motet::testing {
 
 struct test_options {
-  /// Makes the run repeatable once more than one course is possible.
+  /// Which of its possible courses the run takes: who of those that can run is next,
+  /// which of two finished operations is told of first, what `choose` says. 0: the usual
+  /// one, first come, first served.
   std::uint64_t seed = 0;
+  /// File of a course to take, as one that `record` or `explore` wrote. It goes before
+  /// the seed. Empty: none.
+  std::string replay = {};
+  /// File to write the course to, when the run is over. Empty: none.
+  std::string record = {};
 };
 
-/// As `motet::run`, on the simulated backend and without signals. Blocks the thread.
+/// As below, for a body without its type. Blocks the thread.
+/// @param has_result whether being stopped leaves the caller without one.
+void run_erased(const test_options& options, detail::function_ref<void()> body,
+                bool has_result);
+
+/// As `motet::run`, on the simulated backend and without signals.
+/// @throws std::system_error if a file cannot be used, std::invalid_argument if it holds
+/// no course. Blocks the thread.
 template <class F>
-auto run(const test_options&, F&& f) {
-  return motet::run({.backend = backend_kind::sim, .signals = signal_policy::none},
-                    std::forward<F>(f));
+auto run(const test_options& options, F&& f) {
+  return detail::run_for_result<std::invoke_result_t<F&>>(
+      f, [&](detail::function_ref<void()> body, bool has_result) {
+        run_erased(options, body, has_result);
+      });
 }
 template <class F>
 auto run(F&& f) {

@@ -36,6 +36,10 @@ class run_queue {
     entries_[tail_++ & (capacity_ - 1)] = {&fiber, stack};
   }
 
+  [[nodiscard]] fiber_state& front() const noexcept {
+    return *entries_[head_ & (capacity_ - 1)].fiber;
+  }
+
   /// Takes out the one that stands at `place`, 0 being the next; the next stands there
   /// then.
   [[nodiscard]] fiber_state* take(std::size_t place) noexcept {

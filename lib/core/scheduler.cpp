@@ -133,8 +133,11 @@ fiber_state& scheduler::turn() noexcept {
 
 fiber_state& scheduler::choose_next() noexcept {
   slice_left_ = 0;
-  fiber_state& next = *queue_.take(course_->decide(decision::fiber, queue_.size()));
+  const fiber_state& usual = queue_.front();
+  const std::size_t place = course_->decide(decision::fiber, queue_.size());
+  fiber_state& next = *queue_.take(place);
   course_->note(next.id & ((std::uint64_t{1} << id_bits) - 1));
+  if (course_->wants_to_hear(place)) hooks_.on_preferred(*this, usual, next);
   return next;
 }
 

@@ -61,6 +61,9 @@ struct scheduler_hooks {
   void (*on_swallowed)(scheduler&) noexcept = nullptr;
   /// The running fiber has overflowed its stack: says so. Async-signal-safe.
   overflow_describer on_overflow = nullptr;
+  /// On a course, one fiber was preferred to another: tells.
+  void (*on_preferred)(scheduler&, const fiber_state& to,
+                       const fiber_state& chosen) noexcept = nullptr;
 };
 
 /// Same thread only, except `door()`.
@@ -185,6 +188,8 @@ class scheduler {
     course_ = &how;
     slice_left_ = 0;
   }
+  /// Null: nothing is up to chance.
+  [[nodiscard]] course* chance() const noexcept { return course_; }
 
   /// Hears of every point that is reached, before it looks. Attention stays on meanwhile.
   point_listener on_point;

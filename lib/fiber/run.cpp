@@ -112,6 +112,12 @@ std::size_t describe_running(char* into, std::size_t room) noexcept {
   return std::min(static_cast<std::size_t>(length), room);
 }
 
+void tell_of_preference(scheduler& s, const fiber_state& to,
+                        const fiber_state& chosen) noexcept {
+  s.chance()->tell(moment_of(s.kernel().now()) + ": fiber \"" + name_of(chosen) +
+                   "\" runs before \"" + name_of(to) + '"');
+}
+
 body_end run_main_body(function_ref<void()> body) {
   try {
     body();
@@ -201,7 +207,8 @@ void run_on(std::unique_ptr<backend> kernel, course* how, const run_options& opt
                   {.on_signal = &on_signal,
                    .on_deadlock = &on_deadlock,
                    .on_swallowed = &on_swallowed,
-                   .on_overflow = &describe_running});
+                   .on_overflow = &describe_running,
+                   .on_preferred = &tell_of_preference});
       if (how != nullptr) s.take_course(*how);
       this_run = &state;
       {

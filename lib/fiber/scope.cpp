@@ -158,6 +158,7 @@ void scope::finish(std::exception_ptr unwound, bool has_result) {
 }
 
 void scope::throw_errors(fiber_state& self) {
+  self.thrown = nullptr;  // what the body was left by stands behind the errors now
   const bool single = errors_.size() == 1 && dropped_ == 0;
   std::exception_ptr error = detail::aggregate(std::move(errors_), dropped_);
   if (single && source_.get() != nullptr && source_.get()->error == error) {
