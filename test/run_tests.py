@@ -76,6 +76,10 @@ def run(command, env, seconds):
             pass
 
 
+def of_doctest(test):
+    return not {'motet:source', 'motet:figure'} & set(test['suite'])
+
+
 def judge(test, code, output, options):
     """Returns passed, failed, skipped and, if something is wrong, what."""
     if code == SKIPPED:
@@ -92,7 +96,7 @@ def judge(test, code, output, options):
         if counted := COUNTED.search(output):
             passed, failed, skipped = (int(n or 0) for n in counted.groups())
             return passed, max(failed, wrong is not None), skipped, wrong
-        if 'motet:source' not in test['suite'] and wrong is None:
+        if of_doctest(test) and wrong is None:
             wrong = "ended before doctest's summary"
         return (0, 1, 0, wrong) if wrong else (1, 0, 0, None)
     total, passed, failed, skipped = map(int, found.groups())
@@ -109,7 +113,7 @@ def run_test(test, options, no_uring):
         result, output = (0, 0, 1, None), f'io_uring: {no_uring}'
     else:
         command, env = test['cmd'], {**os.environ, **test['env']}
-        if 'motet:source' not in test['suite']:
+        if of_doctest(test):
             command = options.wrapper.split() + command + options.doctest
         if 'MOTET_BACKEND' not in test['env']:
             env.pop('MOTET_BACKEND', None)
@@ -126,6 +130,8 @@ def report(name, result, output, seconds):
           + (f' {failed:4} failed' if failed else '')
           + (f' {skipped:4} skipped' if skipped else '')
           + f'  {seconds:6.1f} s' + (f'  {wrong}' if wrong else ''), flush=True)
+    for figure in re.findall(r'^F\d+: .*', output, re.MULTILINE):
+        print(f'    {figure}', flush=True)
     if failed or (skipped and not passed):
         print(''.join(f'    | {line}\n' for line in output.splitlines()[-200:]), end='',
               flush=True)
