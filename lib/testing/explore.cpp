@@ -225,8 +225,9 @@ class exploration {
     for (const std::string& wrong : first.wrong)
       text += "\n  " + wrong;
     text += "\n  to see it again: " + replay(seed);
-    text += "\n  what is enough to make it fail, beside the usual course:";
-    if (how.story().empty()) text += " nothing";
+    text += how.story().empty()
+                ? "\n  it fails on the usual course, too"
+                : "\n  what is enough to make it fail, beside the usual course:";
     for (const std::string& line : how.story())
       text += "\n    " + line;
     throw explore_error(text, seed, first.error, how.story());
