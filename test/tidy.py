@@ -39,6 +39,7 @@ LAYERS = {
     'test/support/conser': ('lib/core/', 'lib/context/', 'motet/', 'test/'),
     'test/contract/': ('backend/', 'motet/', 'test/'),
     'test/cancel_everywhere_examples_test.cpp': ('motet/', 'test/', 'examples/'),
+    'test/figures/': ('lib/', 'backend/', 'motet/', 'test/'),
     'test/kernel/': ('lib/', 'backend/', 'motet/', 'test/'),
     'examples/': ('motet/', 'examples/'),
     'bench/': ('lib/', 'backend/', 'motet/', 'bench/'),
