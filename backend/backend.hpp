@@ -52,6 +52,10 @@ class backend {
   /// Whether `now` only moves when `poll` or `advance` says so.
   [[nodiscard]] virtual bool simulated() const noexcept { return false; }
 
+  /// Whether something will happen by itself, with no fiber doing anything: in simulated
+  /// time, where it means that what is parked may come back.
+  [[nodiscard]] virtual bool under_way() const noexcept { return false; }
+
   /// Lets simulated time pass. A backend on real time cannot.
   virtual void advance(duration) noexcept {}
 

@@ -21,7 +21,7 @@ LAYERS = {
     'include/motet/': ('motet/',),
     'backend/': SEAM + ('backend/make_backend.hpp', 'backend/fallback.hpp'),
     'backend/make_backend.cpp': ('backend/', 'motet/'),
-    'backend/sim/': SEAM + ('backend/sim/',),
+    'backend/sim/': SEAM + ('backend/sim/', 'motet/faults.hpp'),
     'backend/posix/': SEAM + ('backend/posix/',),
     'backend/uring/': SEAM + ('backend/uring/', 'backend/posix/'),
     'backend/libev/': SEAM + ('backend/libev/', 'backend/posix/'),

@@ -4,7 +4,7 @@
 /// @file
 /// What the simulated network knows about addresses.
 
-#include "backend/sim/sim_network.hpp"
+#include "backend/sim/sim_socket.hpp"
 
 #include <cstdint>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/sim/sim_backend.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
@@ -32,13 +33,17 @@ void sim_backend::cancel(operation& op) noexcept {
 operation* sim_backend::poll(time_point until) noexcept {
   // Whoever called `wake` wants to be heard now, not at the end of the wait.
   const bool woken = woken_.exchange(false);
-  operation* const finished = in_some_order(network_.take_finished());
+  operation* finished = network_.take_finished();
+  if (finished == nullptr && !woken) {
+    const time_point next = std::min(until, network_.next_arrival());
+    if (next != time_point::max()) network_.pass(std::max(next, now()));
+    finished = network_.take_finished();
+  }
+  finished = in_some_order(finished);
   for (const operation* op = finished; op != nullptr; op = op->next) {
     --in_flight_;
     note(*op);
   }
-  const bool waits = finished == nullptr && !woken && until != time_point::max();
-  if (waits && until > now_) now_ = until;
   return finished;
 }
 
@@ -53,7 +58,7 @@ operation* sim_backend::in_some_order(operation* finished) {
   while (!left.empty()) {
     const std::size_t taken = course_->decide(decision::completion, left.size());
     if (course_->wants_to_hear(taken)) {
-      course_->tell(moment_of(now_) + ": " + name_of(left[taken]->what) +
+      course_->tell(moment_of(now()) + ": " + name_of(left[taken]->what) +
                     " is told of before " + name_of(left[0]->what));
     }
     const auto at = left.begin() + static_cast<std::ptrdiff_t>(taken);
@@ -69,7 +74,7 @@ void sim_backend::note(const operation& op) noexcept {
   if (course_ == nullptr) return;
   course_->note(op.what.index());
   course_->note(static_cast<std::uint32_t>(op.result));
-  course_->note(static_cast<std::uint64_t>(now_.time_since_epoch().count()));
+  course_->note(static_cast<std::uint64_t>(now().time_since_epoch().count()));
 }
 
 void sim_backend::wake() noexcept {
@@ -81,7 +86,7 @@ std::int32_t sim_backend::answer(const call& question) noexcept {
 }
 
 void sim_backend::advance(duration passing) noexcept {
-  now_ = detail::add_saturated(now_, passing);
+  network_.pass(detail::add_saturated(now(), passing));
 }
 
 std::unique_ptr<backend> make_sim_backend(course* how) {

@@ -23,17 +23,18 @@ namespace motet {
 class sim_backend final : public backend {
  public:
   /// @param how decides what is up to chance; it outlives the backend. Null: nothing is.
-  explicit sim_backend(course* how = nullptr) noexcept : course_(how) {}
+  explicit sim_backend(course* how = nullptr) noexcept : course_(how), network_(how) {}
 
   void submit(operation& op) noexcept override;
   void cancel(operation& op) noexcept override;
-  /// Never really waits. Asked to wait for ever with nothing left to happen, it returns
-  /// nothing and lets no time pass: that is how a deadlock looks.
+  /// Never really waits: jumps to `until`, or to where something that is on its way
+  /// arrives if that is earlier. Asked to wait for ever with nothing left to happen, it
+  /// returns nothing and lets no time pass: that is how a deadlock looks.
   [[nodiscard]] operation* poll(time_point until) noexcept override;
   void wake() noexcept override;
   [[nodiscard]] std::int32_t answer(const call& question) noexcept override;
 
-  [[nodiscard]] time_point now() const noexcept override { return now_; }
+  [[nodiscard]] time_point now() const noexcept override { return network_.now(); }
   [[nodiscard]] bool simulated() const noexcept override { return true; }
   void advance(duration passing) noexcept override;
   [[nodiscard]] std::size_t in_flight() const noexcept override { return in_flight_; }
@@ -42,6 +43,11 @@ class sim_backend final : public backend {
   [[nodiscard]] std::size_t open_descriptors() const noexcept override {
     return network_.open_descriptors();
   }
+  [[nodiscard]] bool under_way() const noexcept override {
+    return network_.next_arrival() != time_point::max();
+  }
+
+  [[nodiscard]] sim_network& network() noexcept { return network_; }
 
  private:
   operation* in_some_order(operation* finished);
@@ -49,7 +55,6 @@ class sim_backend final : public backend {
 
   course* const course_;
   sim_network network_;
-  time_point now_{};
   std::size_t in_flight_ = 0;
   std::atomic<bool> woken_ = false;
 };

@@ -9,10 +9,13 @@
 namespace motet {
 
 std::int32_t sim_network::answer(const call& question) {
+  const std::int32_t failed = faults_.error_of(question);
+  const bool closes = std::holds_alternative<close_call>(question);
+  if (failed != 0 && !closes) return failed;
   const std::int32_t result =
       std::visit([this](const auto& ask) { return answer_one(ask); }, question);
   settle();
-  return result;
+  return failed != 0 ? failed : result;
 }
 
 std::int32_t sim_network::answer_one(const open_stream_call& ask) {
@@ -49,10 +52,8 @@ std::int32_t sim_network::answer_one(const shut_down_call& ask) {
   if (receiving) at->deaf = true;
   if (sending) at->sent_all = true;
   sim_socket* const peer = find(at->peer);
-  if (sending && peer != nullptr) {
-    peer->heard_all = true;
-    touch(peer->fd);
-  }
+  if (sending && peer != nullptr)
+    transmit(*peer, {sim_parcel::kind::end}, faults_.conditions.least_delay);
   return 0;
 }
 

@@ -6,58 +6,34 @@
 ///
 /// Every operation is attempted when it starts. What cannot finish is parked on its
 /// socket; whenever something about a socket changes, its parked operations are attempted
-/// again, oldest first, until nothing moves any more. There is no thread, no randomness
-/// and no time: the same calls give the same results in the same order.
+/// again, oldest first, until nothing moves any more. Things that are sent arrive at
+/// once, unless a test delays them or cuts the line: then they change their socket later.
+/// There is no thread and no randomness but what the course decides.
 
 #include "backend/operation.hpp"
+#include "backend/sim/sim_faults.hpp"
+#include "backend/sim/sim_socket.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
-#include <netinet/in.h>
-
 namespace motet {
-
-/// A numeric address, IPv4 or IPv6.
-struct sim_address {
-  sockaddr_storage bytes{};
-  socklen_t length = 0;
-};
-
-/// An end of a connection, or a listener, or not yet either.
-struct sim_socket {
-  enum class role : std::uint8_t { fresh, listening, connected };
-
-  int fd = 0;
-  role is = role::fresh;
-  bool open = true;        ///< The descriptor is in use.
-  bool queued = false;     ///< In some listener's backlog.
-  bool sent_all = false;   ///< This end has shut down sending.
-  bool heard_all = false;  ///< The other end has: no more bytes will come.
-  bool deaf = false;       ///< This end has shut down receiving.
-  bool broken = false;     ///< Nothing can be sent any more, by error.
-  std::int32_t error = 0;  ///< Why, told once; -errno.
-  int peer = 0;            ///< Descriptor of the other end; 0 once that is gone.
-  sim_address local, remote;
-  std::vector<std::byte> received;  ///< Arrived, and not read yet.
-  std::vector<operation*> parked;   ///< Oldest first.
-
-  std::size_t limit = 0;     ///< Listener: how many connections may wait.
-  bool shares_port = false;  ///< Listener.
-  std::deque<int> backlog;   ///< Listener: connections not accepted yet.
-  std::vector<int> callers;  ///< Listener: sockets waiting for room in the backlog.
-};
 
 /// Same thread only. Invariant: between two calls, no parked operation could be finished.
 class sim_network {
  public:
   /// A result, or nothing as long as the operation has to wait.
   using outcome = std::optional<std::int32_t>;
+
+  /// @param how decides what is up to chance; null: nothing is.
+  explicit sim_network(course* how) noexcept : faults_(how) {}
 
   void start(operation& op);
   /// Ends `op` early, if it has not ended already.
@@ -68,6 +44,25 @@ class sim_network {
   [[nodiscard]] operation* take_finished() noexcept;
   [[nodiscard]] std::size_t open_descriptors() const noexcept;
 
+  [[nodiscard]] time_point now() const noexcept { return now_; }
+  /// When the next thing arrives that is on its way; `time_point::max()` if none is.
+  [[nodiscard]] time_point next_arrival() const noexcept;
+  /// Lets time pass, and arrive what does until then.
+  void pass(time_point until);
+
+  [[nodiscard]] const sim_conditions& conditions() const noexcept {
+    return faults_.conditions;
+  }
+  [[nodiscard]] const testing::fault_counts& counts() const noexcept {
+    return faults_.counts;
+  }
+  /// What is on its way stays so; what was cut and is no longer arrives.
+  void set_conditions(sim_conditions wanted);
+  /// Breaks all connections to a port, at both ends.
+  void reset_connections(std::uint16_t port);
+  /// The two ends of a connection that nobody listened for.
+  [[nodiscard]] std::pair<int, int> make_pair();
+
  private:
   sim_socket* find(int fd);
   sim_socket* find_open(int fd);
@@ -76,15 +71,17 @@ class sim_network {
   bool taken(const sim_address& wanted, bool shares_port);
   std::uint16_t unused_port();
 
-  outcome attempt(operation& op);
-  outcome attempt_one(operation& op, sim_socket& at, const accept_request& ask);
-  outcome attempt_one(operation& op, sim_socket& at, const connect_request& ask);
-  outcome attempt_one(operation& op, sim_socket& at, const receive_request& ask);
-  outcome attempt_one(operation& op, sim_socket& at, const send_request& ask);
-  outcome attempt_one(operation& op, sim_socket& at, const send_message_request& ask);
-  outcome attempt_one(operation& op, sim_socket& at, const poll_request& ask);
-  std::int32_t connect(sim_socket& from, sim_socket& to, const sim_address& called);
-  outcome send(sim_socket& from, std::span<const std::byte> bytes);
+  outcome attempt(sim_waiting& waiting);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const accept_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const connect_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const receive_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const send_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const send_message_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const poll_request& ask);
+  bool reaches(sim_socket& from, const sim_fate& fate);
+  sim_socket& connect(sim_socket& from, const sim_address& called);
+  outcome send(sim_socket& from, std::span<const std::byte> bytes, const sim_fate& fate);
+  [[nodiscard]] std::size_t room(const sim_socket& at) const noexcept;
 
   std::int32_t answer_one(const open_stream_call& ask);
   std::int32_t answer_one(const open_listener_call& ask);
@@ -99,8 +96,17 @@ class sim_network {
   void hang_up(sim_socket& gone);
   void stop_listening(sim_socket& at);
 
+  void transmit(sim_socket& to, sim_parcel what, duration late);
+  void expect(const sim_socket& at, time_point when);
+  void take_in(sim_socket& at);
+  void deliver(sim_socket& to, const sim_parcel& what);
+  void break_connection(sim_socket& at);
+
+  sim_faults faults_;
+  time_point now_{};
   // Ordered, so that nothing depends on hashes.
   std::map<int, sim_socket> sockets_;
+  std::set<std::pair<time_point, int>> arrivals_;  ///< When to look at which socket.
   std::vector<int> listeners_;
   std::deque<int> touched_;
   operation* first_finished_ = nullptr;

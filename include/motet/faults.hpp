@@ -2,11 +2,28 @@
 #pragma once
 
 /// @file
-/// How often the simulated network fails, when that is left to chance.
+/// What can go wrong in the simulated network, and how often, when left to chance.
 
 #include <motet/time.hpp>
 
+#include <cstddef>
+#include <cstdint>
+
 namespace motet::testing {
+
+/// What a program asks of the network.
+enum class call : std::uint8_t {
+  accept,
+  connect,
+  read,
+  write,
+  wait,    ///< For readiness, as poll(2).
+  socket,  ///< A socket to connect with.
+  listen,
+  shutdown,  ///< Of one direction.
+  address,   ///< Asking for an end's own or its peer's.
+  close,     ///< Takes effect, whatever it says.
+};
 
 /// Each rate is a share of the calls that it may happen to: 0 is never, 1 is always. The
 /// seed of the run decides which ones these are.
@@ -25,6 +42,17 @@ struct faults {
   double errors = 0;
 
   friend bool operator==(const faults&, const faults&) = default;
+};
+
+/// How often something went wrong.
+struct fault_counts {
+  std::size_t errors = 0;           ///< Calls that failed as they were told to.
+  std::size_t refusals = 0;         ///< Connects.
+  std::size_t resets = 0;           ///< Connections.
+  std::size_t short_transfers = 0;  ///< Reads and writes.
+  std::size_t delays = 0;           ///< Things sent that took their time.
+
+  friend bool operator==(const fault_counts&, const fault_counts&) = default;
 };
 
 }  // namespace motet::testing

@@ -14,6 +14,7 @@
 #include <motet/explore.hpp>
 #include <motet/run.hpp>
 #include <motet/sequencer.hpp>
+#include <motet/testing_network.hpp>
 #include <motet/time.hpp>
 
 #include <cstddef>

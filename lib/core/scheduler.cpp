@@ -254,9 +254,10 @@ bool scheduler::stuck() noexcept {
   if (kernel_->in_flight() == 0) return true;
   if (!kernel_->simulated()) return false;
   // In a simulation, only fibers make anything happen: an operation that a poll does not
-  // bring back now, after all that was asked of it, stays out.
+  // bring back now, after all that was asked of it, stays out. Unless something is on its
+  // way that was sent before.
   poll(time_point::min());
-  return queue_.empty();
+  return queue_.empty() && !kernel_->under_way();
 }
 
 stack_pool& scheduler::pool_for(std::size_t size) {

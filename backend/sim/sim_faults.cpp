@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+#include "backend/sim/sim_faults.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <variant>
+
+namespace motet {
+namespace {
+
+using kind = testing::call;
+
+/// How often the kernel is asked again before its answer counts, as with io_uring.
+constexpr int most_tries = 128;
+
+/// In how many steps a delay varies, and in how many a short transfer.
+constexpr std::size_t delays = 16;
+constexpr std::size_t lengths = 8;
+
+template <class... Cases>
+struct overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+overloaded(Cases...) -> overloaded<Cases...>;
+
+kind kind_of(const request& what) noexcept {
+  return std::visit(overloaded{[](const accept_request&) { return kind::accept; },
+                               [](const connect_request&) { return kind::connect; },
+                               [](const receive_request&) { return kind::read; },
+                               [](const send_request&) { return kind::write; },
+                               [](const send_message_request&) { return kind::write; },
+                               [](const poll_request&) { return kind::wait; }},
+                    what);
+}
+
+kind kind_of(const call& what) noexcept {
+  return std::visit(overloaded{[](const open_stream_call&) { return kind::socket; },
+                               [](const open_listener_call&) { return kind::listen; },
+                               [](const shut_down_call&) { return kind::shutdown; },
+                               [](const close_call&) { return kind::close; },
+                               [](const socket_name_call&) { return kind::address; }},
+                    what);
+}
+
+int descriptor_of(const call& what) noexcept {
+  return std::visit(
+      [](const auto& ask) {
+        if constexpr (requires { ask.fd; }) return ask.fd;
+        return -1;
+      },
+      what);
+}
+
+/// Whether it is no answer but a reason to ask again. A connect that is told EAGAIN has
+/// not begun (connect(2)).
+bool premature(std::int32_t error, kind which) noexcept {
+  return error == EINTR || (error == EAGAIN && which != kind::connect);
+}
+
+const char* name_of(kind which) noexcept {
+  switch (which) {
+    case kind::accept:
+      return "an accept";
+    case kind::connect:
+      return "a connect";
+    case kind::read:
+      return "a read";
+    default:
+      return "a write";
+  }
+}
+
+/// What accept(2), connect(2) and tcp(7) say that happens.
+std::span<const std::int32_t> usual_errors(kind which) noexcept {
+  static constexpr std::array on_accept{EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED};
+  static constexpr std::array on_connect{ETIMEDOUT, EHOSTUNREACH, ENETUNREACH,
+                                         EADDRNOTAVAIL};
+  static constexpr std::array on_transfer{ETIMEDOUT, EHOSTUNREACH, ENOBUFS};
+  switch (which) {
+    case kind::accept:
+      return on_accept;
+    case kind::connect:
+      return on_connect;
+    default:
+      return on_transfer;
+  }
+}
+
+}  // namespace
+
+/// One decision about several things, of which one happens, or most often none.
+class sim_faults::draw {
+ public:
+  /// @param sum of all rates that will be asked for.
+  draw(course& how, double sum) {
+    const std::size_t taken = sum > 0 ? how.decide(decision::fault, ways) : 0;
+    left_ = taken != 0 ? ways - taken : never;
+  }
+
+  bool hits(double rate) noexcept {
+    // From the last way on: the first is what usually happens.
+    const auto share = static_cast<std::size_t>(rate * static_cast<double>(ways) + 0.5);
+    if (left_ == never) return false;
+    if (left_ <= share) return true;
+    left_ -= share;
+    return false;
+  }
+
+ private:
+  static constexpr std::size_t ways = 4096;
+  static constexpr std::size_t never = ways;
+  std::size_t left_;
+};
+
+sim_fate sim_faults::fate_of(const request& what, time_point now) {
+  const kind which = kind_of(what);
+  const int fd = std::visit([](const auto& ask) { return ask.fd; }, what);
+  sim_fate fate;
+  fate.most = conditions.piece;
+  fate.error = next_result(which, fd);
+  if (fate.error != 0) return fate;
+  if (which == kind::write || which == kind::connect) fate.late = pick_delay();
+  if (course_ != nullptr && !course_->calm()) add_chance(which, fate, now);
+  if (fate.late > duration::zero()) ++counts.delays;
+  return fate;
+}
+
+std::int32_t sim_faults::error_of(const call& what) {
+  const std::int32_t error = next_error(kind_of(what), descriptor_of(what));
+  if (error != 0) ++counts.errors;
+  return -error;
+}
+
+/// The error that the kernel would tell of in the end.
+std::int32_t sim_faults::next_result(kind which, int fd) {
+  for (int tries = 0;; ++tries) {
+    const std::int32_t error = next_error(which, fd);
+    if (error == 0) return 0;
+    ++counts.errors;
+    if (!premature(error, which) || tries == most_tries) return -error;
+  }
+}
+
+/// @returns an errno, or 0.
+std::int32_t sim_faults::next_error(kind which, int fd) {
+  for (auto rule = conditions.failures.begin(); rule != conditions.failures.end();) {
+    if (rule->which != which || (rule->fd >= 0 && rule->fd != fd)) {
+      ++rule;
+    } else if (rule->after > 0) {
+      --rule->after;
+      ++rule;
+    } else {
+      const std::int32_t error = rule->error;
+      if (rule->times != sim_conditions::unlimited && --rule->times == 0)
+        conditions.failures.erase(rule);
+      return error;
+    }
+  }
+  return 0;
+}
+
+duration sim_faults::pick_delay() {
+  const duration more = conditions.most_delay - conditions.least_delay;
+  if (more <= duration::zero() || course_ == nullptr) return conditions.least_delay;
+  const std::size_t step = course_->decide(decision::fault, delays);
+  return conditions.least_delay + more * static_cast<int>(step) / int{delays - 1};
+}
+
+void sim_faults::add_chance(kind which, sim_fate& fate, time_point now) {
+  const testing::faults& rates = conditions.rates;
+  const bool transfers = which == kind::read || which == kind::write;
+  const bool connects = which == kind::connect;
+  if (!transfers && !connects && which != kind::accept) return;
+  const double resets = transfers ? rates.resets : 0;
+  const double refusals = connects ? rates.refusals : 0;
+  const double shorts = transfers ? rates.short_transfers : 0;
+  const double late = which == kind::write || connects ? rates.delays : 0;
+  draw what(*course_, resets + refusals + shorts + late + rates.errors);
+  const char* what_happens = nullptr;
+  if (what.hits(resets)) {
+    fate.reset = true;
+    what_happens = "finds its connection reset";
+  } else if (what.hits(refusals)) {
+    fate.error = -ECONNREFUSED;
+    ++counts.refusals;
+    what_happens = "is refused";
+  } else if (what.hits(rates.errors)) {
+    const auto errors = usual_errors(which);
+    fate.error = -errors[course_->decide(decision::fault, errors.size())];
+    ++counts.errors;
+    what_happens = strerrordesc_np(-fate.error);
+  } else if (what.hits(shorts)) {
+    fate.most = std::min(fate.most, 1 + course_->decide(decision::fault, lengths));
+    what_happens = "moves a few bytes only";
+  } else if (what.hits(late)) {
+    const auto step = static_cast<int>(course_->decide(decision::fault, delays));
+    fate.late += rates.longest_delay * (step + 1) / int{delays};
+    what_happens = "arrives late";
+  }
+  if (what_happens != nullptr && course_->wants_to_hear(1)) {
+    course_->tell(moment_of(now) + ": " + name_of(which) + ": " + what_happens);
+  }
+}
+
+}  // namespace motet
