@@ -14,6 +14,9 @@
 #ifdef MOTET_HAVE_URING
 #include "backend/uring/uring_backend.hpp"
 #endif
+#ifdef MOTET_HAVE_LIBEV
+#include "backend/libev/libev_backend.hpp"
+#endif
 
 namespace motet {
 namespace {
@@ -68,6 +71,9 @@ std::vector<candidate> candidates() {
   options.without = opcodes_named(environment("MOTET_URING_WITHOUT"));
   all.push_back({"uring", "io_uring", [options] { return make_uring_backend(options); },
                  &advice_on_uring});
+#endif
+#ifdef MOTET_HAVE_LIBEV
+  all.push_back({"libev", "libev", [] { return make_libev_backend(); }});
 #endif
   return all;
 }

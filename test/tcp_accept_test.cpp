@@ -63,12 +63,16 @@ TEST_SUITE("tcp: accept_loop") {
     run_on_backend([] {
       tcp::listener door = listen_here();
       auto server = spin([&] { door.accept_loop({.max_connections = 1}, &echo); });
+      // Always in the run queue, so that it runs before the peer's fiber can.
+      auto witness = spin([&] {
+        while (server.children().empty())
+          yield();
+        const fiber_ref peer = server.children().front();
+        CHECK(peer.state() == fiber_phase::fresh);
+        CHECK(peer.stop());
+      });
       tcp::stream one = connect_to(door);
-      while (server.children().empty())
-        yield();
-      const fiber_ref peer = server.children().front();
-      CHECK(peer.state() == fiber_phase::fresh);
-      CHECK(peer.stop());
+      witness.await();
       CHECK(read_to_end(one).empty());
       tcp::stream two = connect_to(door);
       CHECK(echoes(two, "second"));

@@ -16,6 +16,11 @@ int result_of(int returned) noexcept {
   return returned < 0 ? -errno : returned;
 }
 
+int open_socket(int family, socket_mode mode) noexcept {
+  const int wanted = mode == socket_mode::non_blocking ? SOCK_NONBLOCK : 0;
+  return result_of(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | wanted, 0));
+}
+
 int switch_on(int fd, int level, int name) noexcept {
   const int on = 1;
   return result_of(::setsockopt(fd, level, name, &on, sizeof on));
@@ -43,31 +48,30 @@ int socket_or_failure(int fd, int failed) noexcept {
   return failed;
 }
 
-std::int32_t answer_one(const open_stream_call& ask) noexcept {
-  const int fd = result_of(::socket(ask.family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+std::int32_t answer_one(const open_stream_call& ask, socket_mode mode) noexcept {
+  const int fd = open_socket(ask.family, mode);
   if (fd < 0) return fd;
   return socket_or_failure(fd, send_without_delay(fd, ask.family));
 }
 
-std::int32_t answer_one(const open_listener_call& ask) noexcept {
-  const int family = ask.address->sa_family;
-  const int fd = result_of(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+std::int32_t answer_one(const open_listener_call& ask, socket_mode mode) noexcept {
+  const int fd = open_socket(ask.address->sa_family, mode);
   if (fd < 0) return fd;
   return socket_or_failure(fd, prepare_listener(fd, ask));
 }
 
-std::int32_t answer_one(const shut_down_call& ask) noexcept {
+std::int32_t answer_one(const shut_down_call& ask, socket_mode) noexcept {
   return result_of(::shutdown(ask.fd, ask.how));
 }
 
-std::int32_t answer_one(const close_call& ask) noexcept {
+std::int32_t answer_one(const close_call& ask, socket_mode) noexcept {
   const int answer = result_of(::close(ask.fd));
   // Linux has freed the descriptor even when it says so: closing again would hit a
   // stranger.
   return answer == -EINTR ? 0 : answer;
 }
 
-std::int32_t answer_one(const socket_name_call& ask) noexcept {
+std::int32_t answer_one(const socket_name_call& ask, socket_mode) noexcept {
   socklen_t length = sizeof *ask.address;
   auto* const address = reinterpret_cast<sockaddr*>(ask.address);
   const int failed = ask.side == endpoint_side::local
@@ -78,8 +82,8 @@ std::int32_t answer_one(const socket_name_call& ask) noexcept {
 
 }  // namespace
 
-std::int32_t answer_by_system_call(const call& question) noexcept {
-  return std::visit([](const auto& ask) { return answer_one(ask); }, question);
+std::int32_t answer_by_system_call(const call& question, socket_mode mode) noexcept {
+  return std::visit([=](const auto& ask) { return answer_one(ask, mode); }, question);
 }
 
 }  // namespace motet

@@ -5,7 +5,6 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -57,16 +56,18 @@ host::~host() {
     (void)backend_->answer(close_call{fd});
 }
 
-std::vector<operation*> host::collect(std::vector<operation*> expected) {
+std::vector<operation*> host::collect(const std::vector<operation*>& expected) {
+  std::unordered_set<operation*> missing(expected.begin(), expected.end());
   std::vector<operation*> back;
   const time_point too_late = backend_->now() + 10s;
   for (;;) {
     for (operation* const op : std::exchange(early_, {})) {
-      const bool wanted = std::erase(expected, op) != 0;
+      const bool wanted = missing.erase(op) != 0;
+      if (wanted) is_early_.erase(op);
       (wanted ? back : early_).push_back(op);
     }
-    if (expected.empty()) return back;
-    REQUIRE_MESSAGE(backend_->now() < too_late, expected.size(), " never came back");
+    if (missing.empty()) return back;
+    REQUIRE_MESSAGE(backend_->now() < too_late, missing.size(), " never came back");
     poll(too_late);
   }
 }
@@ -74,8 +75,8 @@ std::vector<operation*> host::collect(std::vector<operation*> expected) {
 bool host::poll(time_point until) {
   operation* const first = backend_->poll(until);
   for (operation* op = first; op != nullptr; op = op->next) {
-    const bool twice = std::find(early_.begin(), early_.end(), op) != early_.end();
-    REQUIRE_MESSAGE(!twice, "came back twice");
+    const bool first_time = is_early_.insert(op).second;
+    REQUIRE_MESSAGE(first_time, "came back twice");
     early_.push_back(op);
   }
   return first != nullptr;

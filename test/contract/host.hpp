@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include <netinet/in.h>
@@ -48,7 +49,7 @@ class host {
 
   /// Polls until all of these are back; fails if that takes long, or if one came twice.
   /// @returns them in the order in which they came.
-  std::vector<operation*> collect(std::vector<operation*> expected);
+  std::vector<operation*> collect(const std::vector<operation*>& expected);
 
   /// Submits and collects. @returns the result.
   std::int32_t perform(request what);
@@ -76,6 +77,7 @@ class host {
  private:
   std::unique_ptr<backend> backend_;
   std::vector<operation*> early_;  ///< Back, and not collected yet.
+  std::unordered_set<operation*> is_early_;
   std::vector<int> open_;
 };
 

@@ -44,11 +44,10 @@ inline std::ptrdiff_t open_descriptors() {
   return std::distance(walk("/proc/self/fd"), walk()) - 1;
 }
 
-/// Runs `f` on io_uring, and leaves signals alone.
+/// Runs `f` on the backend that MOTET_BACKEND names, and leaves signals alone.
 template <class F>
-auto run_on_ring(F&& f) {
-  return motet::run({.backend = backend_kind::uring, .signals = signal_policy::none},
-                    std::forward<F>(f));
+auto run_on_kernel(F&& f) {
+  return motet::run({.signals = signal_policy::none}, std::forward<F>(f));
 }
 
 /// Computes for that long in real time, without parking.

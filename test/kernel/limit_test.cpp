@@ -25,7 +25,7 @@ using test::say;
 
 /// An echo server with room for few descriptors; says its port, and "." after every peer.
 void serve_in_need(int to) {
-  motet::run({.backend = backend_kind::uring}, [to] {
+  motet::run([to] {
     tcp::listener door = tcp::listen("127.0.0.1", 0);
     const auto few = static_cast<rlim_t>(test::open_descriptors()) + 10;
     const rlimit limit{few, few};

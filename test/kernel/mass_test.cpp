@@ -77,7 +77,7 @@ void cancel_them_all() {
 
 TEST_SUITE("mass cancellation") {
   TEST_CASE("P-13: fibers of twenty frames unwind in slices, and memory does not grow") {
-    test::run_on_ring([] {
+    test::run_on_kernel([] {
       cancel_them_all();
       const long after_one = resident_memory();
       for (int i = 0; i < 3; ++i)

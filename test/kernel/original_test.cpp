@@ -26,7 +26,7 @@ using test::compute;
 using test::connect_pair;
 using test::plain_client;
 using test::read_some;
-using test::run_on_ring;
+using test::run_on_kernel;
 
 void send_now(const tcp::stream& from, std::string_view text) {
   (void)::send(from.native_handle(), text.data(), text.size(), MSG_NOSIGNAL);
@@ -43,7 +43,7 @@ bool fork_and_forget() {
 // Each was reproduced with the library whose ideas these are.
 TEST_SUITE("kernel: what the original gets wrong") {
   TEST_CASE("original: a cancel that collides with a completed read is not lost") {
-    run_on_ring([] {
+    run_on_kernel([] {
       auto [near, far] = connect_pair();
       for (int i = 0; i < 300; ++i) {
         bool went_on = false;
@@ -65,7 +65,7 @@ TEST_SUITE("kernel: what the original gets wrong") {
   }
 
   TEST_CASE("original: a stop racing with arriving data loses no bytes") {
-    run_on_ring([] {
+    run_on_kernel([] {
       for (int i = 0; i < 50; ++i) {
         auto [near, far] = connect_pair();
         std::string got;
@@ -82,7 +82,7 @@ TEST_SUITE("kernel: what the original gets wrong") {
   }
 
   TEST_CASE("original: a cancelled accept leaks no descriptor") {
-    run_on_ring([] {
+    run_on_kernel([] {
       tcp::listener door = test::listen_here();
       const auto before = test::open_descriptors();
       for (int i = 0; i < 20; ++i) {
@@ -100,7 +100,7 @@ TEST_SUITE("kernel: what the original gets wrong") {
   }
 
   TEST_CASE("original: a listener serves 50 clients at once") {
-    run_on_ring([] {
+    run_on_kernel([] {
       tcp::listener door = test::listen_here();
       // Nobody accepts yet: with a backlog of 0 the second would hang here.
       std::vector<plain_client> clients;
@@ -120,7 +120,7 @@ TEST_SUITE("kernel: what the original gets wrong") {
   }
 
   TEST_CASE("original: fork while a fiber waits") {
-    run_on_ring([] {
+    run_on_kernel([] {
       auto [near, far] = connect_pair();
       auto reader = spin([&far = far] { return read_some(far); });
       auto sleeper = spin([] { sleep(1ms); });
@@ -139,7 +139,7 @@ TEST_SUITE("kernel: what the original gets wrong") {
   }
 
   TEST_CASE("original: a wake-up from another thread arrives") {
-    run_on_ring([] {
+    run_on_kernel([] {
       auto sleeper = spin([] { sleep(1h); });
       std::thread other([sleeper] { sleeper.stop(); });
       CHECK(sleeper.outcome().stopped());
@@ -148,7 +148,7 @@ TEST_SUITE("kernel: what the original gets wrong") {
   }
 
   TEST_CASE("original: a timed-out read is not woken in an unrelated wait") {
-    run_on_ring([] {
+    run_on_kernel([] {
       auto [near, far] = connect_pair();
       for (int i = 0; i < 100; ++i) {
         CHECK_FALSE(move_on_after(50us, [&far = far] { return read_some(far); }));

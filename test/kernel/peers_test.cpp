@@ -33,7 +33,7 @@ using test::listen_here;
 using test::plain_client;
 using test::read_text;
 using test::read_to_end;
-using test::run_on_ring;
+using test::run_on_kernel;
 
 void echo(tcp::stream& peer) {
   peer.recv_loop([&](std::span<const std::byte> data) { peer.write(data); });
@@ -73,7 +73,7 @@ TEST_SUITE("kernel: peers") {
   TEST_CASE("1,000 connections at a time are echoed") {
     const many_descriptors raised(4096);
     const std::size_t count = many_descriptors::pairs(1000);
-    run_on_ring([&] {
+    run_on_kernel([&] {
       const auto before = test::open_descriptors();
       {
         tcp::listener door = listen_here();
@@ -109,7 +109,7 @@ TEST_SUITE("kernel: peers") {
   TEST_CASE("I-17: 10,000 parked reads cancelled at once all end, and others go on") {
     const many_descriptors raised(20'100);
     const std::size_t count = many_descriptors::pairs(10'000);
-    run_on_ring([&] {
+    run_on_kernel([&] {
       std::vector<tcp::stream> ends;
       for (std::size_t i = 0; i < count; ++i) {
         int pair[2];
@@ -150,7 +150,7 @@ TEST_SUITE("kernel: peers") {
   }
 
   TEST_CASE("a peer that says nothing is hung up on, others are not disturbed") {
-    run_on_ring([] {
+    run_on_kernel([] {
       tcp::listener door = listen_here();
       auto server = spin([&] {
         door.accept_loop([](tcp::stream& peer) {
@@ -174,7 +174,6 @@ TEST_SUITE("kernel: peers") {
   TEST_CASE("F11: peers that reset, half-close or vanish disturb nobody else") {
     std::vector<std::string> unexpected;
     const run_options options{
-        .backend = backend_kind::uring,
         .signals = signal_policy::none,
         .on_unhandled = [&](std::exception_ptr e) { unexpected.push_back(describe(e)); }};
     motet::run(options, [] {
@@ -223,7 +222,7 @@ TEST_SUITE("kernel: peers") {
   }
 
   TEST_CASE("I-06: a cancelled connect leaves no descriptor") {
-    run_on_ring([] {
+    run_on_kernel([] {
       tcp::listener full = tcp::listen("127.0.0.1", 0, {.backlog = 0});
       std::vector<tcp::stream> waiting;
       while (auto more = move_on_after(20ms, [&] { return connect_to(full); })) {

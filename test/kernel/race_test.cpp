@@ -27,7 +27,7 @@ using test::connect_pair;
 using test::plain_client;
 using test::read_some;
 using test::rounds;
-using test::run_on_ring;
+using test::run_on_kernel;
 
 /// What the sender has sent after so many rounds.
 std::string digits(int first, int last) {
@@ -88,7 +88,7 @@ class helper_thread {
 
 TEST_SUITE("kernel: races") {
   TEST_CASE("I-01: no stop loses a byte, whenever it comes") {
-    run_on_ring([] {
+    run_on_kernel([] {
       auto [near, far] = connect_pair();
       helper_thread sender(
           [&near = near](int i) { send_now(near, std::to_string(i) + ' '); });
@@ -115,7 +115,7 @@ TEST_SUITE("kernel: races") {
   }
 
   TEST_CASE("I-01: no timeout loses a byte, whenever it comes") {
-    run_on_ring([] {
+    run_on_kernel([] {
       auto [near, far] = connect_pair();
       helper_thread sender(
           [&near = near](int i) { send_now(near, std::to_string(i) + ' '); });
@@ -135,7 +135,7 @@ TEST_SUITE("kernel: races") {
   }
 
   TEST_CASE("I-04: no stop of a write loses count of its bytes") {
-    run_on_ring([] {
+    run_on_kernel([] {
       auto [near, far] = connect_pair();
       const std::string much(std::size_t{256} * 1024, 'x');
       std::size_t sent = 0;
@@ -160,7 +160,7 @@ TEST_SUITE("kernel: races") {
   }
 
   TEST_CASE("no cancel that collides with a completion is lost") {
-    run_on_ring([] {
+    run_on_kernel([] {
       auto [near, far] = connect_pair();
       int with_bytes = 0;
       int stopped = 0;
@@ -192,7 +192,7 @@ TEST_SUITE("kernel: races") {
   }
 
   TEST_CASE("R-07: no stop of an accept loses a connection or a descriptor") {
-    run_on_ring([] {
+    run_on_kernel([] {
       const auto before = test::open_descriptors();
       {
         tcp::listener door = test::listen_here();
@@ -228,7 +228,7 @@ TEST_SUITE("kernel: races") {
   }
 
   TEST_CASE("R-07: no stop of accept_loop loses a connection or a descriptor") {
-    run_on_ring([] {
+    run_on_kernel([] {
       const auto before = test::open_descriptors();
       {
         tcp::listener door = test::listen_here();
@@ -263,7 +263,7 @@ TEST_SUITE("kernel: races") {
   }
 
   TEST_CASE("I-02: the kernel leaves a stack alone once its fiber was unwound") {
-    run_on_ring([] {
+    run_on_kernel([] {
       auto [near, far] = connect_pair();
       const std::string flood(std::size_t{1} << 20U, '\xff');
       constexpr std::size_t frame = std::size_t{48} * 1024;

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+#include "backend/libev/libev_backend.hpp"
+
+#include "backend/libev/forks.hpp"
+#include "backend/posix/attempt.hpp"
+#include "backend/posix/calls.hpp"
+#include "backend/posix/fatal.hpp"
+#include "backend/posix/requests.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <new>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+namespace motet {
+namespace {
+
+/// With completions at hand the kernel is only asked now and then.
+constexpr unsigned polls_between_looks = 16;
+
+// What `operation::slot` says while the backend has it.
+constexpr std::uint32_t is_done = 0;
+constexpr std::uint32_t is_waiting = 1;
+
+bool is_poll(const operation& op) noexcept {
+  return std::holds_alternative<poll_request>(op.what);
+}
+
+/// Where an operation waits that is no poll.
+direction& direction_of(interest& at, short events) noexcept {
+  return events == POLLIN ? at.incoming : at.outgoing;
+}
+
+operation_list& queue_of(interest& at, const operation& op, short events) noexcept {
+  return is_poll(op) ? at.polls : direction_of(at, events).waiting;
+}
+
+}  // namespace
+
+libev_backend::libev_backend(struct ev_loop* lent)
+    : loop_(lent), bell_(loop_), deadline_(loop_) {
+  forks::start_counting();
+  forks_before_ = forks::count();
+}
+
+libev_backend::~libev_backend() {
+  if (in_flight() != 0) abort_engine("libev", "destroyed with operations in flight");
+  for (const auto& each : interests_) {
+    if (!each) continue;
+    loop_.stop(each->incoming.watcher);
+    loop_.stop(each->outgoing.watcher);
+  }
+  loop_.stop(polls_watcher_);
+}
+
+void libev_backend::submit(operation& op) noexcept {
+  refuse_after_fork();
+  op.result = 0;  // Notes how far attempts have come.
+  ++in_flight_;
+  const readiness awaited = awaited_by(op.what);
+  interest* const at = interests_.find(awaited.fd);
+  if (at != nullptr && !is_poll(op)) {
+    const direction& to = direction_of(*at, awaited.events);
+    // Nobody overtakes those that wait; and what would be in vain is not tried.
+    if (to.exhausted || !to.waiting.empty()) return wait(op);
+  }
+  const std::optional<std::int32_t> result = attempt(op);
+  if (!result) return wait(op);
+  if (at != nullptr && !is_poll(op))
+    direction_of(*at, awaited.events).exhausted = exhausted_by(op.what, *result);
+  finish(op, *result);
+}
+
+void libev_backend::wait(operation& op) noexcept {
+  const readiness awaited = awaited_by(op.what);
+  try {
+    interest& at = interests_.at(awaited.fd);
+    op.slot = is_waiting;
+    if (is_poll(op)) return wait_for_readiness(op, at, awaited.events);
+    direction& to = direction_of(at, awaited.events);
+    to.exhausted = true;
+    to.waiting.push_back(op);
+    if (ev_is_active(&to.watcher)) return;
+    // Said anew each time, as the number may have a new user since it was watched last.
+    ev_io_init(&to.watcher, &on_ready, awaited.fd,
+               awaited.events == POLLIN ? EV_READ : EV_WRITE);
+    to.watcher.data = this;
+    loop_.start(to.watcher);
+  } catch (const std::bad_alloc&) {
+    finish(op, -ENOMEM);
+  }
+}
+
+void libev_backend::wait_for_readiness(operation& op, interest& at,
+                                       short events) noexcept {
+  int all = events;
+  for (const operation* other = at.polls.first(); other != nullptr; other = other->next)
+    all |= std::get<poll_request>(other->what).events;
+  const int failed = polls_.watch(awaited_by(op.what).fd, static_cast<short>(all));
+  // Nothing ever happens to what cannot be watched, such as a regular file: only a cancel
+  // will end the wait, as with io_uring.
+  if (failed != 0 && failed != -EPERM) return finish(op, failed);
+  at.polls.push_back(op);
+  if (ev_is_active(&polls_watcher_) || failed != 0) return;
+  ev_io_init(&polls_watcher_, &on_polled, polls_.fd(), EV_READ);
+  polls_watcher_.data = this;
+  loop_.start(polls_watcher_);
+}
+
+void libev_backend::cancel(operation& op) noexcept {
+  if (op.slot != is_waiting) return;
+  const readiness awaited = awaited_by(op.what);
+  interest& at = *interests_.find(awaited.fd);
+  queue_of(at, op, awaited.events).remove(op);
+  finish(op, result_of_cancelled(op));
+  let_go_if_kept(awaited.fd, at);
+}
+
+void libev_backend::finish(operation& op, std::int32_t result) noexcept {
+  op.result = result;
+  op.slot = is_done;
+  done_.push_back(op);
+  ++done_count_;
+  if (result >= 0 && std::holds_alternative<accept_request>(op.what)) start_over(result);
+}
+
+operation* libev_backend::poll(time_point until) noexcept {
+  refuse_after_fork();
+  if (done_.empty()) {
+    look(until);
+  } else if (++polls_since_look_ == polls_between_looks) {
+    look(time_point::min());
+  }
+  in_flight_ -= std::exchange(done_count_, 0);
+  return done_.take_all();
+}
+
+void libev_backend::look(time_point until) noexcept {
+  polls_since_look_ = 0;
+  const bool waits = until != time_point::min() && until > now();
+  if (waits && until != time_point::max()) deadline_.set(until);
+  if (waits) {
+    loop_.wait();
+  } else {
+    loop_.look();
+  }
+  serve_ready();
+}
+
+/// Only notes: libev calls back for the latest of its events first.
+void libev_backend::on_ready(struct ev_loop*, ev_io* watcher, int events) noexcept {
+  auto& self = *static_cast<libev_backend*>(watcher->data);
+  auto& ready = *reinterpret_cast<direction*>(watcher);
+  ready.exhausted = false;
+  if ((events & EV_ERROR) != 0) {
+    self.loop_.was_stopped();
+    ready.lost = true;
+  } else if (ready.waiting.empty()) {
+    return self.loop_.stop(*watcher);
+  }
+  if (std::exchange(ready.ready, true)) return;
+  ready.next_ready = std::exchange(self.latest_ready_, &ready);
+}
+
+void libev_backend::serve_ready() noexcept {
+  while (latest_ready_ != nullptr) {
+    direction& ready = *latest_ready_;
+    latest_ready_ = ready.next_ready;
+    ready.ready = false;
+    attempt_waiting(ready);
+    // Somebody else has closed the descriptor, of which the attempts have told; or the
+    // kernel has no room for it among those that it watches.
+    if (std::exchange(ready.lost, false)) fail_all(ready.waiting, -ENOMEM);
+  }
+  if (std::exchange(polls_ready_, false)) attempt_all_polls();
+}
+
+void libev_backend::attempt_waiting(direction& ready) noexcept {
+  while (!ready.waiting.empty()) {
+    operation& oldest = ready.waiting.front();
+    const std::optional<std::int32_t> result = attempt(oldest);
+    ready.exhausted = !result || exhausted_by(oldest.what, *result);
+    if (!result) return;
+    ready.waiting.pop_front();
+    finish(oldest, *result);
+    if (ready.exhausted) break;
+  }
+  const int fd = ready.watcher.fd;
+  let_go_if_kept(fd, *interests_.find(fd));
+}
+
+void libev_backend::on_polled(struct ev_loop*, ev_io* watcher, int) noexcept {
+  static_cast<libev_backend*>(watcher->data)->polls_ready_ = true;
+}
+
+void libev_backend::attempt_all_polls() noexcept {
+  for (int fd = polls_.next(); fd >= 0; fd = polls_.next())
+    attempt_polls(fd);
+}
+
+void libev_backend::attempt_polls(int fd) noexcept {
+  interest* const at = interests_.find(fd);
+  if (at == nullptr) return;
+  for (operation* op = at->polls.take_all(); op != nullptr;) {
+    operation* const next = op->next;
+    const std::optional<std::int32_t> result = attempt(*op);
+    if (result) {
+      finish(*op, *result);
+    } else {
+      wait_for_readiness(*op, *at, awaited_by(op->what).events);
+    }
+    op = next;
+  }
+  let_go_if_kept(fd, *at);
+}
+
+std::int32_t libev_backend::answer(const call& question) noexcept {
+  if (const auto* ask = std::get_if<close_call>(&question)) {
+    interest* const at = interests_.find(ask->fd);
+    if (at != nullptr) {
+      if (at->waited_for()) keep_open_for_waiting(ask->fd, *at);
+      // Before the number can have another user.
+      forget(*at);
+    }
+  }
+  const std::int32_t result = answer_by_system_call(question, socket_mode::non_blocking);
+  const bool opens = std::holds_alternative<open_stream_call>(question) ||
+                     std::holds_alternative<open_listener_call>(question);
+  if (opens && result >= 0) start_over(result);
+  return result;
+}
+
+/// In Linux an operation keeps open what it waits for, as io_uring shows. Here a second
+/// descriptor does.
+void libev_backend::keep_open_for_waiting(int fd, interest& at) noexcept {
+  const int kept = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (kept < 0) return fail_waiting(at, -errno);
+  start_over(kept);
+  for (operation_list* each : {&at.incoming.waiting, &at.outgoing.waiting, &at.polls}) {
+    for (operation* op = each->take_all(); op != nullptr;) {
+      operation* const next = op->next;
+      std::visit([&](auto& ask) { ask.fd = kept; }, op->what);
+      wait(*op);
+      op = next;
+    }
+  }
+  interest* const moved = interests_.find(kept);
+  if (moved != nullptr && moved->waited_for()) {
+    moved->kept_open = true;
+  } else {
+    ::close(kept);
+  }
+}
+
+void libev_backend::let_go_if_kept(int fd, interest& at) noexcept {
+  if (!at.kept_open || at.waited_for()) return;
+  at.kept_open = false;
+  forget(at);
+  ::close(fd);
+}
+
+void libev_backend::fail_waiting(interest& at, std::int32_t result) noexcept {
+  for (operation_list* each : {&at.incoming.waiting, &at.outgoing.waiting, &at.polls})
+    fail_all(*each, result);
+}
+
+void libev_backend::fail_all(operation_list& waiting, std::int32_t result) noexcept {
+  for (operation* op = waiting.take_all(); op != nullptr;) {
+    operation* const next = op->next;
+    finish(*op, result);
+    op = next;
+  }
+}
+
+void libev_backend::forget(interest& at) noexcept {
+  for (direction* const each : {&at.incoming, &at.outgoing}) {
+    loop_.stop(each->watcher);
+    each->exhausted = false;
+  }
+}
+
+/// The number has a new user. Whoever waits under it waits for what somebody has closed
+/// behind our back.
+void libev_backend::start_over(int fd) noexcept {
+  interest* const at = interests_.find(fd);
+  if (at == nullptr) return;
+  fail_waiting(*at, -EBADF);
+  at->kept_open = false;
+  forget(*at);
+}
+
+void libev_backend::refuse_after_fork() const noexcept {
+  if (forks::count() != forks_before_) [[unlikely]]
+    abort_engine("libev", "used after fork, by the child");
+}
+
+time_point libev_backend::now() const noexcept {
+  return time_point(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+std::unique_ptr<backend> make_libev_backend(struct ev_loop* lent) {
+  return std::make_unique<libev_backend>(lent);
+}
+
+}  // namespace motet
