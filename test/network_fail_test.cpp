@@ -125,6 +125,30 @@ TEST_SUITE("testing::network: errors") {
     });
   }
 
+  TEST_CASE("a connection that broke before it was taken is passed over") {
+    testing::run([] {
+      testing::network net;
+      tcp::listener door = tcp::listen("127.0.0.1", 7000);
+      tcp::stream near = call_server();
+      net.fail(call::accept, std::errc::connection_aborted, {.times = 2});
+      net.fail(call::accept, std::errc::connection_reset);
+      CHECK(door.accept());
+      CHECK(net.counts().errors == 3);
+    });
+  }
+
+  TEST_CASE("an error of a listener that has lost its address is that error") {
+    testing::run([] {
+      testing::network net;
+      tcp::listener door = tcp::listen("127.0.0.1", 7000);
+      net.fail(call::accept, std::errc::no_such_device, {.times = 2});
+      net.fail(call::address, EBADF, {.times = 2});
+      CHECK(test::complaint_of([&] { door.accept(); }) == "accept on: No such device");
+      CHECK(test::complaint_of([&] { door.accept_loop(&test::echo); }) ==
+            "accept on: No such device");
+    });
+  }
+
   TEST_CASE("an interrupted call goes on, unless that never ends") {
     testing::run([] {
       testing::network net;

@@ -43,8 +43,8 @@ class listener {
   /// Takes over a listening socket.
   explicit listener(int fd) noexcept : socket_(fd) {}
 
-  /// Takes the next connection. @throws closed_error if another fiber closes this.
-  /// Cancellation point.
+  /// Takes the next connection; those that broke while they waited are passed over.
+  /// @throws closed_error if another fiber closes this. Cancellation point.
   stream accept(call_site where = call_site::here());
   /// As above. Cancellation point.
   stream accept(std::error_code& ec, call_site where = call_site::here());

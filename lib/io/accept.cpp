@@ -24,10 +24,13 @@ using motet::detail::this_scheduler;
 /// How long to wait for descriptors or memory to come free.
 constexpr duration back_off = 100ms;
 
-/// Errors of one connection attempt, which the next accept does not have (accept(2)).
+/// Errors of one connection that broke before it was taken. The next accept does not have
+/// them (accept(2), "Error handling").
 bool is_of_the_connection(int error) noexcept {
   switch (error) {
     case ECONNABORTED:
+    case ECONNRESET:
+    case ETIMEDOUT:
     case EPROTO:
     case ENETDOWN:
     case ENOPROTOOPT:
@@ -44,6 +47,15 @@ bool is_of_the_connection(int error) noexcept {
 
 bool is_shortage(int error) noexcept {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/// " 127.0.0.1:7000"; nothing if the socket does not know any more.
+std::string name_of(const listener& l) {
+  try {
+    return " " + to_string(l.local());
+  } catch (const std::system_error&) {
+    return {};
+  }
 }
 
 /// A connection that broke is its peer's business and no error of the handler.
@@ -76,8 +88,8 @@ class service {
         start(peers, std::move(peer));
       } else if (is_shortage(ec.value())) {
         wait_out(ec);
-      } else if (!is_of_the_connection(ec.value())) {
-        throw std::system_error(ec, "accept on " + to_string(listener_.local()));
+      } else {
+        throw std::system_error(ec, "accept on" + name_of(listener_));
       }
     }
   }
@@ -127,8 +139,8 @@ class service {
     // One line per shortage: at the limit each peer that leaves lets just one in.
     const time_point now = clock::now();
     if (now >= quiet_until_) {
-      std::fprintf(stderr, "motet: accept on %s: %s; trying again every 100 ms\n",
-                   to_string(listener_.local()).c_str(), ec.message().c_str());
+      std::fprintf(stderr, "motet: accept on%s: %s; trying again every 100 ms\n",
+                   name_of(listener_).c_str(), ec.message().c_str());
     }
     quiet_until_ = now + 10s;
     move_on_after(back_off, [&] { wait_for_change("descriptors or memory"); });
@@ -188,13 +200,16 @@ class window {
 stream listener::accept(call_site where) {
   std::error_code ec;
   stream peer = accept(ec, where);
-  if (ec) throw std::system_error(ec, "accept on " + to_string(local()));
+  if (ec) throw std::system_error(ec, "accept on" + name_of(*this));
   return peer;
 }
 
 stream listener::accept(std::error_code& ec, call_site where) {
-  const std::int32_t fd = motet::detail::perform(
-      accept_request{socket_.fd()}, "a connection", socket_.incoming(), where);
+  std::int32_t fd = 0;
+  do {
+    fd = motet::detail::perform(accept_request{socket_.fd()}, "a connection",
+                                socket_.incoming(), where);
+  } while (is_of_the_connection(-fd));
   ec = fd < 0 ? std::error_code(-fd, std::system_category()) : std::error_code();
   return fd < 0 ? stream() : stream(fd);
 }
