@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Echo servers side by side: motet, hand-written io_uring, hand-written epoll.
+"""Echo servers side by side: motet, and by hand on io_uring, on epoll and on libev.
 
 Every server runs alone on core 0, the load on core 1. Repeats are interleaved, so that
 a slow minute of the machine hits all servers alike. Prints Markdown tables.
@@ -29,6 +29,7 @@ RECV_LOOP_TARGETS = {(64, 50): 1.05, (64, 500): 1.05, (64, 5000): 1.10, (4096, 5
 READ_TARGETS = {(64, 50): 1.05, (64, 500): 1.05, (64, 5000): 1.20, (4096, 50): 1.05}
 LIBEV_TARGETS = {(64, 50): 1.20, (64, 500): 1.20, (64, 5000): 1.40, (4096, 50): 1.10}
 TIMEOUT_TARGET = 1.02
+RAW_LIBEV = 'raw libev'
 
 
 @dataclass
@@ -56,8 +57,11 @@ def known_servers(options):
         Server('motet, read', [motet, '--read', '--backend', 'uring'], READ_TARGETS),
     ]
     if options.libev:
-        plain.append(Server('motet on libev, recv_loop', [motet, '--backend', 'libev'],
-                            LIBEV_TARGETS))
+        plain += [
+            Server(RAW_LIBEV, ['raw_libev_echo']),
+            Server('motet on libev, recv_loop', [motet, '--backend', 'libev'],
+                   LIBEV_TARGETS),
+        ]
     timed = [Server(s.name + ', timeout', s.command + ['--timeout'],
                     without_timeout=s.name)
              for s in plain if 'direct' not in s.name]
@@ -233,18 +237,20 @@ def print_cell(run, cell):
     if not rows:
         return
     print(f'\n### {size} bytes, {conns} connections\n')
-    print('| server | CPU µs/request | to the best raw (target) | requests/s '
-          '| p50 µs | p99 µs | kB/conn | system calls/request |')
-    print('|---|---|---|---|---|---|---|---|')
+    on_libev = run.median(RAW_LIBEV, cell)
+    print('| server | CPU µs/request | to the best raw (target) | to raw libev '
+          '| requests/s | p50 µs | p99 µs | kB/conn | system calls/request |')
+    print('|---|---|---|---|---|---|---|---|---|')
     for server in rows:
         cpu = run.of(server.name, cell, 'cpu_us_per_request')
         ratio = ratio_text(statistics.median(cpu), best, server.targets.get(cell))
+        to_libev = ratio_text(statistics.median(cpu), on_libev, None)
         rps, p50, p99, kb = (run.median(server.name, cell, key)
                              for key in ('rps', 'p50_us', 'p99_us', 'kb_per_conn'))
         calls = run.calls.get((server.name, *cell))
         calls_text = '–' if calls is None else f'{calls:.3f}'
-        print(f'| {server.name} | {spread(cpu)} | {ratio} | {rps:.0f} | {p50:.0f} '
-              f'| {p99:.0f} | {kb:.1f} | {calls_text} |')
+        print(f'| {server.name} | {spread(cpu)} | {ratio} | {to_libev} '
+              f'| {rps:.0f} | {p50:.0f} | {p99:.0f} | {kb:.1f} | {calls_text} |')
 
 
 def paired_costs(run, server, cell):
@@ -316,7 +322,7 @@ def parse():
                         help='how often a disturbed run is done again (3)')
     parser.add_argument('--only', default='', help='servers whose name matches this')
     parser.add_argument('--no-timeouts', action='store_true')
-    parser.add_argument('--libev', action='store_true', help="motet's libev backend too")
+    parser.add_argument('--libev', action='store_true', help='libev too, by hand and as a backend')
     parser.add_argument('--syscalls', action='store_true',
                         help='count system calls too, by perf, in runs of their own')
     parser.add_argument('--json', help='append each run to this file')

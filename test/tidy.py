@@ -52,7 +52,7 @@ NEVER = {  # exceptions to the table above
 # Libraries of others, and where they are at home.
 THIRD_PARTY = {
     'liburing': ('backend/uring/', 'bench/'),
-    'ev.h': ('backend/libev/', 'bench/'),
+    'ev.h': ('backend/libev/', 'bench/', 'examples/', 'test/'),
     'doctest': ('test/',),
     'valgrind': ('lib/context/',),
     'sanitizer': ('lib/context/', 'test/'),

@@ -103,11 +103,11 @@ void libev_backend::wait_for_readiness(operation& op, interest& at,
   for (const operation* other = at.polls.first(); other != nullptr; other = other->next)
     all |= std::get<poll_request>(other->what).events;
   const int failed = polls_.watch(awaited_by(op.what).fd, static_cast<short>(all));
-  // Nothing ever happens to what cannot be watched, such as a regular file: only a cancel
-  // will end the wait, as with io_uring.
-  if (failed != 0 && failed != -EPERM) return finish(op, failed);
+  // Nothing ever happens to a regular file. In the words of io_uring:
+  if (failed == -EPERM) return finish(op, -EINVAL);
+  if (failed != 0) return finish(op, failed);
   at.polls.push_back(op);
-  if (ev_is_active(&polls_watcher_) || failed != 0) return;
+  if (ev_is_active(&polls_watcher_)) return;
   ev_io_init(&polls_watcher_, &on_polled, polls_.fd(), EV_READ);
   polls_watcher_.data = this;
   loop_.start(polls_watcher_);

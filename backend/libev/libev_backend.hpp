@@ -27,7 +27,7 @@ namespace motet {
 /// Same thread only, the one that made it; except `wake`. To be destroyed with nothing
 /// in flight. Of no use to a child of `fork`, which may only close descriptors: the set
 /// of watched descriptors is the parent's, too.
-class libev_backend final : public backend {
+class libev_backend : public backend {
  public:
   /// On a loop of its own, unless one is `lent`. Throws `std::system_error` that says
   /// what was refused.

@@ -64,6 +64,8 @@ class host {
   /// Two ends of a connection, closed with the host.
   connection connect();
   void close(int fd);
+  /// Without the backend's knowledge.
+  void close_behind_its_back(int fd);
 
   std::int32_t send(int fd, std::string_view text);
   /// Receives once, at most 64 bytes. @returns what came, or the error's number.

@@ -28,11 +28,16 @@ TEST_SUITE("contract: poll") {
     on_each_backend([](host& on) {
       // Once, so that nothing of the backend's own making ends the waits below.
       (void)on.quiet();
+      // A signal may end a wait early, and so does the kernel when it clears up after an
+      // io_uring of before. Who rounds down is early all the time.
+      int early = 0;
       for (const duration span : {1us, 50us, 200us, 1000us, 3000us}) {
         const time_point until = on->now() + span;
-        CHECK(on->poll(until) == nullptr);
-        CHECK(on->now() >= until);
+        do {
+          CHECK(on->poll(until) == nullptr);
+        } while (on->now() < until && ++early < 10);
       }
+      CHECK(early < 10);
     });
   }
 
