@@ -308,6 +308,23 @@ TEST_SUITE("tcp: accept_loop") {
     });
   }
 
+  TEST_CASE("a stop that comes with the last connection there is room for is heard") {
+    for (int n = 0; n < 12; ++n) {
+      run_on_backend([n] {
+        tcp::listener door = listen_here();
+        const auto server =
+            spin([&] { door.accept_loop({.max_connections = 1}, &echo); });
+        const auto client = spin([&] { return connect_to(door); });
+        for (int i = 0; i < n; ++i)
+          yield();
+        server.stop();
+        const tcp::stream near = client.await();
+        const bool stopped = move_on_after(10s, [&] { (void)server.outcome(); });
+        CHECK_MESSAGE(stopped, "after ", n, " turns");
+      });
+    }
+  }
+
   TEST_CASE("I-08: closing the listener under accept_loop is a closed_error") {
     run_on_backend([] {
       tcp::listener door = listen_here();

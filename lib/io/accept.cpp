@@ -146,7 +146,9 @@ class service {
     move_on_after(back_off, [&] { wait_for_change("descriptors or memory"); });
   }
 
+  /// Looks first: a request may have come together with what was waited for before.
   void wait_for_change(const char* what) {
+    motet::detail::check(this_scheduler->running(), where_);
     wait_in(*this_scheduler, change_, what, where_);
   }
 
