@@ -5,7 +5,7 @@
 /// Whether a program survives being stopped, wherever it is.
 ///
 /// Cancellation comes at points, and a program reaches few of them when a test stops it.
-/// This stops it at each, one run per point, and looks for what is left behind.
+/// This stops it at each, in a few runs per point, and looks for what is left behind.
 
 #include <motet/detail/function_ref.hpp>
 
@@ -57,15 +57,17 @@ cancel_everywhere_report cancel_everywhere_erased(
     const cancel_everywhere_options& options, detail::function_ref<void()> f);
 
 /// Runs `f` in a fiber, in virtual time and on the simulated network; then again for each
-/// cancellation point that it or a fiber below it reaches, and stops `f` there: once
-/// before the point's operation has started, and, if it waits, once while it does.
+/// cancellation point that it or a fiber below it reaches, and stops `f` there: before
+/// the point's operation has started, and, if it waits, while it does; when the operation
+/// is over, but the fiber has not run since; while it waits, in the same moment as a
+/// deadline around all of `f` comes; and twice, the second time while it cleans up.
 ///
 /// Each run has to end: with the value of `f`, stopped, or with an error that the run
 /// without cancellation ends with too. Nothing may be left: no timer, operation, open
 /// descriptor or message, and no handle to a fiber.
 ///
 /// `f` is called many times and has to do the same each time: it makes what it needs
-/// itself. A run of n points makes for up to 2 n + 1 runs.
+/// itself. A run of n points makes for up to 5 n + 1 runs.
 /// @throws cancel_everywhere_error if some run fails; structure_error inside of a fiber.
 /// Blocks the thread.
 template <class F>

@@ -124,10 +124,13 @@ fiber_state& scheduler::turn() noexcept {
     disturb_some();
     if (!stops_.empty()) request_stops();
   } while (queue_.empty());
+  slice_left_ = slice;
+  if (on_point.turned != nullptr) [[unlikely]] {
+    on_point.turned(on_point.listener);
+  }
   if (course_ != nullptr) [[unlikely]] {
     return choose_next();
   }
-  slice_left_ = slice;
   return *queue_.pop();
 }
 

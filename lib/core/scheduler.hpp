@@ -47,6 +47,8 @@ extern constinit thread_local scheduler* this_scheduler
 /// Hears of points; for tests that cancel at each of them.
 struct point_listener {
   void (*reached)(void* listener, fiber_state& at) noexcept = nullptr;
+  /// A turn has been taken, and some fiber can run: none has since.
+  void (*turned)(void* listener) noexcept = nullptr;
   void* listener = nullptr;
 };
 
