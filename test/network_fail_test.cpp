@@ -4,6 +4,7 @@
 
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
+#include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/spin.hpp>
 #include <motet/tcp.hpp>
@@ -13,6 +14,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -135,6 +137,30 @@ TEST_SUITE("testing::network: errors") {
       CHECK(door.accept());
       CHECK(net.counts().errors == 3);
     });
+  }
+
+  TEST_CASE("a connection that breaks ends its handler, in silence, and nothing else") {
+    int told = 0;
+    const auto count = [&](const std::exception_ptr&) { ++told; };
+    motet::run({.backend = backend_kind::sim,
+                .signals = signal_policy::none,
+                .on_unhandled = count},
+               [] {
+                 testing::network net;
+                 const echo_server server;
+                 for (const int error : {ECONNRESET, EPIPE, ETIMEDOUT, ENOTCONN,
+                                         EHOSTUNREACH, ENETUNREACH, EHOSTDOWN}) {
+                   net.fail(call::read, error);  // the server's
+                   tcp::stream near = call_server();
+                   testing::settle();
+                   CHECK(test::read_to_end(near).empty());
+                 }
+                 CHECK(net.counts().errors == 7);
+                 net.fail(call::read, ENOMEM);
+                 tcp::stream near = call_server();
+                 testing::settle();
+               });
+    CHECK(told == 1);
   }
 
   TEST_CASE("an error of a listener that has lost its address is that error") {

@@ -81,7 +81,7 @@ std::span<const std::int32_t> usual_errors(kind which) noexcept {
   static constexpr std::array on_accept{EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED};
   static constexpr std::array on_connect{ETIMEDOUT, EHOSTUNREACH, ENETUNREACH,
                                          EADDRNOTAVAIL};
-  static constexpr std::array on_transfer{ETIMEDOUT, EHOSTUNREACH, ENOBUFS};
+  static constexpr std::array on_transfer{ETIMEDOUT, EHOSTUNREACH};
   switch (which) {
     case kind::accept:
       return on_accept;

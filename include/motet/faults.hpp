@@ -38,7 +38,7 @@ struct faults {
   /// Connects that are refused.
   double refusals = 0;
   /// Accepts, connects, reads and writes that fail with an error of the kind that real
-  /// ones have: no descriptors left, no buffers, a route that is gone.
+  /// ones have: no descriptors left, a route that is gone, a timeout.
   double errors = 0;
 
   friend bool operator==(const faults&, const faults&) = default;

@@ -49,6 +49,25 @@ bool is_shortage(int error) noexcept {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/// What connections end with when their peer is gone, or the way there (tcp(7): an error
+/// that ICMP has told of takes the place of a timeout).
+bool is_of_a_peer(int error) noexcept {
+  switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+    case ETIMEDOUT:
+    case ENOTCONN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case ENONET:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// " 127.0.0.1:7000"; nothing if the socket does not know any more.
 std::string name_of(const listener& l) {
   try {
@@ -63,8 +82,8 @@ bool is_broken_connection(const std::exception_ptr& error) noexcept {
   try {
     std::rethrow_exception(error);
   } catch (const std::system_error& e) {
-    const int code = e.code().category() == std::system_category() ? e.code().value() : 0;
-    return code == ECONNRESET || code == EPIPE || code == ETIMEDOUT || code == ENOTCONN;
+    return e.code().category() == std::system_category() &&
+           is_of_a_peer(e.code().value());
   } catch (...) {
     return false;
   }
