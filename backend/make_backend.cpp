@@ -73,7 +73,7 @@ std::vector<candidate> candidates() {
                  &advice_on_uring});
 #endif
 #ifdef MOTET_HAVE_LIBEV
-  all.push_back({"libev", "libev", [] { return make_libev_backend(); }});
+  all.push_back({"libev", "libev (epoll)", [] { return make_libev_backend(); }});
 #endif
   return all;
 }

@@ -45,7 +45,7 @@ class slot_table {
     bool awaits_readiness : 1 = false;  ///< The kernel has a poll for the operation.
     bool partial : 1 = false;           ///< Complete only when all bytes have moved.
     bool avoided : 1 = false;           ///< Done by system calls, when it is ready.
-    bool closed : 1 = false;            ///< Its descriptor is; nothing is left to try.
+    bool keeps_open : 1 = false;        ///< Its descriptor is its own by now.
   };
 
   /// Puts `op` into a slot and notes it in `op.slot`.

@@ -15,6 +15,7 @@
 #include <utility>
 #include <variant>
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -263,6 +264,8 @@ void uring_backend::settle_operation(const ticket& of, std::int32_t result) noex
 
 void uring_backend::finish(std::uint32_t index, std::int32_t result) noexcept {
   operation& op = *slots_[index].op;
+  if (slots_[index].keeps_open) [[unlikely]]
+    ::close(awaited_by(op.what).fd);
   slots_.release(index);
   ++done_;
   op.result = result;
@@ -297,9 +300,7 @@ bool uring_backend::continues_after_readiness(std::uint32_t index,
                                               std::int32_t& result) noexcept {
   slot_table::slot& slot = slots_[index];
   slot.awaits_readiness = false;
-  if (slot.closed) [[unlikely]]
-    result = slot.op->result > 0 ? slot.op->result : -EBADF;
-  if (slot.closed || result < 0) return false;
+  if (result < 0) return false;
   if (slot.cancelled) {
     result = result_of_cancelled(*slot.op);
     return false;
@@ -347,7 +348,7 @@ void uring_backend::settle_cancel(const ticket& of, std::int32_t result) noexcep
 std::int32_t uring_backend::answer(const call& question) noexcept {
   if (const auto* ask = std::get_if<close_call>(&question)) {
     if (avoided_ != 0) [[unlikely]]
-      end_avoided_on(ask->fd);
+      keep_open_for_avoided(ask->fd);
     if (!to_start_again_.empty()) send_leftovers();
     // An entry names a number. Left behind, it would mean the number's next user.
     if (ring_.holds_entry_for(ask->fd)) flush();
@@ -355,14 +356,17 @@ std::int32_t uring_backend::answer(const call& question) noexcept {
   return answer_by_system_call(question);
 }
 
-/// What waits to be tried on this descriptor must not be tried on its number's next user.
-void uring_backend::end_avoided_on(int fd) noexcept {
+/// A poll in the ring keeps its file, but what is tried afterwards names a number, which
+/// is somebody else's soon. A second descriptor is nobody else's.
+void uring_backend::keep_open_for_avoided(int fd) noexcept {
   for (std::uint32_t index = 0; index < slots_.size(); ++index) {
     slot_table::slot& slot = slots_[index];
     if (slot.op == nullptr || !slot.avoided || awaited_by(slot.op->what).fd != fd)
       continue;
-    slot.closed = true;
-    send_cancel(index, slot.generation);
+    const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    slot.keeps_open = own >= 0;
+    // Without one, the next attempt tells that the descriptor is closed.
+    std::visit([&](auto& ask) { ask.fd = own; }, slot.op->what);
   }
 }
 

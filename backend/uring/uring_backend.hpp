@@ -58,7 +58,7 @@ class uring_backend final : public backend {
   };
 
   void attempt_or_wait(std::uint32_t index) noexcept;
-  void end_avoided_on(int fd) noexcept;
+  void keep_open_for_avoided(int fd) noexcept;
 
   void start(std::uint32_t index) noexcept;
   void start_again(std::uint32_t index) noexcept;

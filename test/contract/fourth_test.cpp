@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -62,7 +63,8 @@ class poll_backend final : public backend {
   }
 
   [[nodiscard]] std::int32_t answer(const call& question) noexcept override {
-    if (const auto* ask = std::get_if<close_call>(&question)) fail_all_on(ask->fd);
+    if (const auto* ask = std::get_if<close_call>(&question))
+      keep_open_for_waiting(ask->fd);
     return answer_by_system_call(question);
   }
 
@@ -81,6 +83,9 @@ class poll_backend final : public backend {
     *last_ = &op;
     last_ = &op.next;
     ++count_;
+    std::erase_if(kept_, [&](const auto& each) {
+      return each.first == &op && ::close(each.second) == 0;
+    });
   }
 
   /// Until something is ready, a wake, or `until`.
@@ -110,13 +115,15 @@ class poll_backend final : public backend {
     });
   }
 
-  /// The number is somebody else's soon.
-  void fail_all_on(int fd) noexcept {
-    std::erase_if(waiting_, [&](operation* op) {
-      const bool closed = awaited_by(op->what).fd == fd;
-      if (closed) finish(*op, -EBADF);
-      return closed;
-    });
+  /// What waits goes on waiting when its descriptor is closed, as io_uring does. But the
+  /// number is somebody else's soon: a second one keeps the socket open.
+  void keep_open_for_waiting(int fd) noexcept {
+    for (operation* op : waiting_) {
+      if (awaited_by(op->what).fd != fd) continue;
+      const int own = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+      std::visit([&](auto& ask) { ask.fd = own; }, op->what);
+      kept_.emplace_back(op, own);
+    }
   }
 
   const int wake_fd_;
@@ -125,6 +132,7 @@ class poll_backend final : public backend {
   operation* first_ = nullptr;       ///< What is complete, oldest first.
   operation** last_ = &first_;
   std::size_t count_ = 0;
+  std::vector<std::pair<operation*, int>> kept_;  ///< Whose descriptor is its own.
 };
 
 const registered fourth("poll", [] { return std::make_unique<poll_backend>(); });

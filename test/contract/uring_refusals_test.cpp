@@ -8,7 +8,6 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -143,30 +142,6 @@ TEST_SUITE("uring: refusals") {
       on->cancel(op);
       on.collect({&op});
     }
-  }
-
-  TEST_CASE("what waits for a turn on a closed descriptor does not hit its successor") {
-    on_backend("uring where only polls are allowed", [](host& on) {
-      const connection old = on.connect();
-      std::array<std::byte, 8> space{};
-      operation orphan{receive_request{old.near, space}};
-      operation cancelled{receive_request{old.near, space}};
-      on->submit(orphan);
-      on->submit(cancelled);
-      CHECK(on.quiet());
-      on->cancel(cancelled);
-      on.close(old.near);
-      const connection fresh = on.connect();
-      const bool reused = fresh.near == old.near || fresh.far == old.near;
-      CHECK(reused);
-      CHECK(on.send(fresh.near, "mi") == 2);
-      CHECK(on.send(fresh.far, "fa") == 2);
-      on.collect({&orphan, &cancelled});
-      CHECK(orphan.result == -EBADF);
-      CHECK(cancelled.result == -ECANCELED);
-      CHECK(on.receive(fresh.far) == "mi");
-      CHECK(on.receive(fresh.near) == "fa");
-    });
   }
 
   TEST_CASE("without io_uring_register, all goes on") {
