@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace motet::contract {
@@ -38,6 +39,7 @@ class poll_backend final : public backend {
   void submit(operation& op) noexcept override {
     op.result = 0;  // `attempt` notes here how far it is
     if (const auto result = attempt(op)) return finish(op, *result);
+    if (never_ready(op)) return finish(op, -EINVAL);
     waiting_.push_back(&op);
   }
 
@@ -77,6 +79,13 @@ class poll_backend final : public backend {
   [[nodiscard]] const char* name() const noexcept override { return "poll"; }
 
  private:
+  /// A file on a disk is always ready, or else for nothing that it knows of.
+  static bool never_ready(const operation& op) noexcept {
+    struct stat about {};
+    const bool known = ::fstat(awaited_by(op.what).fd, &about) == 0;
+    return known && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode));
+  }
+
   void finish(operation& op, std::int32_t result) noexcept {
     op.result = result;
     op.next = nullptr;

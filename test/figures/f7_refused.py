@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""F7: where io_uring is refused, or lacks a part, all tests end as they do elsewhere.
+
+usage: f7_refused.py BUILD_DIR [--long]
+
+Refused: by a seccomp filter with EPERM, ENOSYS and ENOMEM, and to an ordinary user whose
+limit of locked memory is 0. There programs run on libev and say so in exactly one line,
+with the reason. Masked: each operation of io_uring that can be done without, and all of
+them at once. There programs stay on io_uring and say nothing. --long runs all tests of
+the suite, not only some.
+"""
+import concurrent.futures
+import errno
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = pathlib.Path(sys.argv[1]) / 'test'
+LONG = '--long' in sys.argv[2:]
+PROGRAMS = ['motet_tests', 'kernel_tests'] if LONG else ['motet_tests']
+SOME = '--source-file=*/basics_test.cpp,*/tcp_*.cpp,*/timeout_test.cpp,*/race_test.cpp,' \
+       '*/scope_cancel_test.cpp,*/mailbox_test.cpp,*/shield_test.cpp'
+OPERATIONS = ('accept', 'connect', 'recv', 'send', 'sendmsg', 'read')
+SKIPPED = 77
+SECONDS = 900 if LONG else 60
+
+SUMMARY = re.compile(r'^\[doctest\] test cases: +\d+ \| +(\d+) passed \| +(\d+) failed',
+                     re.MULTILINE)
+LINE = re.compile(r'^motet: running on .*$', re.MULTILINE)
+
+
+class Run:
+    """A program's tests, run once."""
+
+    def __init__(self, program, launcher=(), folder=BUILD, **environment):
+        clean = {name: value for name, value in os.environ.items()
+                 if not name.startswith('MOTET_')}
+        command = [*launcher, folder / program] + ([] if LONG else [SOME])
+        done = subprocess.run(command, env={**clean, 'LC_ALL': 'C', **environment},
+                              capture_output=True, text=True, errors='replace',
+                              timeout=SECONDS)
+        self.output = done.stdout + done.stderr
+        found = SUMMARY.search(done.stdout)
+        self.passed, self.failed = map(int, found.groups()) if found else (0, 1)
+        self.lines = LINE.findall(done.stderr)
+
+
+def refuse(*options):
+    return [BUILD / 'refuse', *options, '--']
+
+
+def compare(what, run, wanted, *words):
+    """What is wrong with a run that should end as `wanted` and say one line with `words`,
+    or none if there are none."""
+    if run.failed or run.passed != wanted.passed:
+        return (f'{what}: {run.passed} passed, {run.failed} failed; elsewhere '
+                f'{wanted.passed} passed\n{run.output[-5000:]}')
+    if len(run.lines) != bool(words) or not all(w in run.lines[0] for w in words):
+        return f'{what}: wanted {f"a line with {words}" if words else "no line"}: {run.lines}'
+    return None
+
+
+def refused_ways(elsewhere):
+    """Each way to refuse io_uring, as pairs of its name and a function that tries it."""
+    for name in 'EPERM', 'ENOSYS', 'ENOMEM':
+        def by_filter(program, name=name):
+            run = Run(program, refuse('--errno', name))
+            return compare(name, run, elsewhere['libev', program], 'libev',
+                           'io_uring_setup', os.strerror(getattr(errno, name)))
+        yield name, by_filter
+
+
+def as_nobody(elsewhere):
+    """No locked memory for an ordinary user. Whether rings count is up to the kernel."""
+    with tempfile.TemporaryDirectory() as folder:  # which nobody can enter
+        os.chmod(folder, 0o755)
+        for program in PROGRAMS:
+            shutil.copy(BUILD / program, folder)
+        launcher = refuse('--memlock', '0', '--nobody')
+        counts = bool(Run(PROGRAMS[0], launcher, pathlib.Path(folder)).lines)
+        for program in PROGRAMS:
+            run = Run(program, launcher, pathlib.Path(folder))
+            wanted = elsewhere['libev' if counts else 'uring', program]
+            words = ('libev', 'Cannot allocate memory', 'ulimit -l') if counts else ()
+            yield compare('memlock 0', run, wanted, *words)
+
+
+def masked(elsewhere, operations, program):
+    run = Run(program, MOTET_BACKEND='uring', MOTET_URING_WITHOUT=operations)
+    return compare(f'without {operations}', run, elsewhere['uring', program])
+
+
+def main():
+    start = time.monotonic()
+    backends = ('libev', 'uring')
+    elsewhere = {(backend, program): Run(program, MOTET_BACKEND=backend)
+                 for backend in backends for program in PROGRAMS}
+    for (backend, _), run in elsewhere.items():
+        if 'made without it' in run.output:
+            print(f'F7: not run: this build has no {backend} backend')
+            sys.exit(SKIPPED)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        work = [pool.submit(attempt, program) for program in PROGRAMS
+                for _, attempt in refused_ways(elsewhere)]
+        work += [pool.submit(masked, elsewhere, operations, program)
+                 for program in PROGRAMS
+                 for operations in (*OPERATIONS, ','.join(OPERATIONS))]
+        wrong = [job.result() for job in work]
+    wrong += as_nobody(elsewhere)
+    complaints = [each for each in wrong if each]
+    cases = sum(elsewhere['libev', program].passed for program in PROGRAMS)
+    print('\n'.join(complaints + [
+        f'F7: io_uring refused 4 ways and masked 7 ways, {cases} cases each: '
+        f'{len(wrong) - len(complaints)} of {len(wrong)} runs end as elsewhere '
+        f'({time.monotonic() - start:.1f} s)']))
+    sys.exit(bool(complaints))
+
+
+main()
