@@ -253,6 +253,26 @@ TEST_SUITE("dump") {
     });
     CHECK(dump().empty());
   }
+
+  TEST_CASE("stats counts what there is") {
+    CHECK(stats() == scheduler_stats{});
+    testing::run([] {
+      CHECK(stats() == scheduler_stats{.fibers = 1});
+      const auto sleeper = spin([] { sleep(1s); });
+      const auto next = spin([] {});
+      CHECK(stats() == scheduler_stats{.fibers = 3, .runnable = 2, .stacks = 2});
+      testing::settle();
+      CHECK(next.done());
+      CHECK(stats() ==
+            scheduler_stats{.fibers = 2, .parked = 1, .stacks = 2, .timers = 1});
+      auto server = tcp::listen("127.0.0.1", 0);
+      const auto accepter = spin([&] { (void)server.accept(); });
+      testing::settle();
+      CHECK(stats().operations == 1);
+      CHECK(stats().parked == 2);
+      accepter.interrupt();
+    });
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 /// @file
 /// Looking at fibers from outside.
 
+#include <cstddef>
 #include <iosfwd>
 #include <string>
 
@@ -16,5 +17,21 @@ namespace motet {
 [[nodiscard]] std::string dump();
 /// Writes the same. Never parks.
 void dump(std::ostream& to);
+
+/// How many there are at the moment, on this thread's scheduler.
+struct scheduler_stats {
+  std::size_t fibers = 0;      ///< That have not ended; the main fiber is one.
+  std::size_t runnable = 0;    ///< Fibers that could run now.
+  std::size_t parked = 0;      ///< Fibers that wait.
+  std::size_t stacks = 0;      ///< In use, if only by a handle to a fiber that has ended.
+  std::size_t timers = 0;      ///< Armed.
+  std::size_t operations = 0;  ///< That the backend has.
+
+  friend bool operator==(const scheduler_stats&, const scheduler_stats&) = default;
+};
+
+/// Counts. All are 0 outside of a scheduler. Takes time in proportion to the fibers.
+/// Never parks.
+[[nodiscard]] scheduler_stats stats();
 
 }  // namespace motet

@@ -232,4 +232,19 @@ void dump(std::ostream& to) {
   to << dump();
 }
 
+scheduler_stats stats() {
+  if (detail::this_scheduler == nullptr) return {};
+  detail::scheduler& s = *detail::this_scheduler;
+  scheduler_stats now{.stacks = s.stacks_in_use(),
+                      .timers = s.timers().size(),
+                      .operations = s.kernel().in_flight()};
+  detail::walk_tree(s.main(), [&](const fiber_state& fiber, std::size_t) {
+    now.fibers += fiber.phase != fiber_phase::ended;
+    now.runnable +=
+        fiber.phase == fiber_phase::fresh || fiber.phase == fiber_phase::runnable;
+    now.parked += fiber.phase == fiber_phase::parked;
+  });
+  return now;
+}
+
 }  // namespace motet

@@ -131,8 +131,8 @@ void echo() {
   });
 }
 
-/// The same on a network that breaks all the time, for a while: what comes back is what was
-/// said, as far as it comes, and who tries again gets through in the end.
+/// The same on a network that breaks all the time, for a while: what comes back is what
+/// was said, as far as it comes, and who tries again gets through in the end.
 void echo_on_a_bad_network() {
   testing::network net;
   net.chance({.short_transfers = 0.3,
