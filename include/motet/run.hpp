@@ -19,10 +19,12 @@ namespace motet {
 
 /// What carries operations to the kernel.
 enum class backend_kind : std::uint8_t {
-  automatic,  ///< The best this machine allows; MOTET_BACKEND=uring|libev|sim overrides.
-  uring,      ///< io_uring; kernel 6.1 or later.
-  libev,      ///< epoll through libev.
-  sim,        ///< No kernel: virtual time, and a network in memory.
+  /// What MOTET_BACKEND names: uring, libev or sim. Without it io_uring where that is
+  /// allowed, else epoll; then a line on stderr says why.
+  automatic,
+  uring,  ///< io_uring; at its best from Linux 6.1 on.
+  libev,  ///< epoll through libev.
+  sim,    ///< No kernel: virtual time, and a network in memory.
 };
 
 /// What SIGINT and SIGTERM do while `run` is under way.
@@ -78,7 +80,8 @@ auto run(F&& f) {
   return run(run_options{}, std::forward<F>(f));
 }
 
-/// The backend of this thread's scheduler: "uring", "sim"; "none" outside of one.
+/// The backend of this thread's scheduler: "uring", "libev" or "sim"; "none" outside of
+/// one.
 [[nodiscard]] const char* backend_name() noexcept;
 
 }  // namespace motet

@@ -305,32 +305,6 @@ TEST_SUITE("contract") {
       CHECK(probe.result == -ECANCELED);
     });
   }
-
-  TEST_CASE("what waits on a descriptor that is closed waits on, and hits no successor") {
-    on_each_backend([](host& on) {
-      const connection old = on.connect();
-      std::array<std::byte, 8> space{};
-      operation waits{receive_request{old.near, space}};
-      operation cancelled{poll_request{old.near, POLLPRI}};
-      on->submit(waits);
-      on->submit(cancelled);
-      CHECK(on.quiet());
-      on.close(old.near);
-      // On a kernel, this takes the number that has just become free.
-      const connection fresh = on.connect();
-      CHECK(on.send(fresh.near, "mi") == 2);
-      CHECK(on.send(fresh.far, "fa") == 2);
-      CHECK(on.quiet());
-      CHECK(on.send(old.far, "sol") == 3);
-      on.collect({&waits});
-      CHECK(waits.result == 3);
-      on->cancel(cancelled);
-      on.collect({&cancelled});
-      CHECK(cancelled.result == -ECANCELED);
-      CHECK(on.receive(fresh.far) == "mi");
-      CHECK(on.receive(fresh.near) == "fa");
-    });
-  }
 }
 
 }  // namespace
