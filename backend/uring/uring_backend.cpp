@@ -100,6 +100,8 @@ void uring_backend::submit(operation& op) noexcept {
   slot_table::slot& slot = slots_.take(op);
   if ((avoided_ >> op.what.index() & 1) != 0) [[unlikely]] {
     slot.avoided = true;
+    // What was asked for before comes first: a cancel of what this would complete.
+    flush();
     return attempt_or_wait(op.slot);
   }
   slot.partial = bytes_to_move(op.what) != 0;
@@ -306,8 +308,10 @@ bool uring_backend::continues_after_readiness(std::uint32_t index,
     return false;
   }
   if (slot.avoided) {
-    to_start_again_.push_back(index);
-    return true;
+    const auto outcome = attempt(*slot.op);
+    if (!outcome) to_start_again_.push_back(index);
+    result = outcome.value_or(result);
+    return !outcome;
   }
   if (const auto* ask = std::get_if<connect_request>(&slot.op->what)) {
     int error = 0;

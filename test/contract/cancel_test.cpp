@@ -95,6 +95,23 @@ TEST_SUITE("contract: cancel") {
     });
   }
 
+  TEST_CASE("a cancel comes before what is submitted after it") {
+    on_each_backend([](host& on) {
+      const connection pair = on.connect();
+      std::array<std::byte, 8> space{};
+      operation receive{receive_request{pair.far, space}};
+      on->submit(receive);
+      CHECK(on.quiet());
+      on->cancel(receive);
+      operation send{send_request{pair.near, bytes_of("mi")}};
+      on->submit(send);
+      on.collect({&receive, &send});
+      CHECK(receive.result == -ECANCELED);
+      CHECK(send.result == 2);
+      CHECK(on.receive(pair.far) == "mi");
+    });
+  }
+
   TEST_CASE("cancelling twice does no harm") {
     on_each_backend([](host& on) {
       const connection pair = on.connect();

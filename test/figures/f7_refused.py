@@ -16,6 +16,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,13 +43,19 @@ class Run:
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith('MOTET_')}
         command = [*launcher, folder / program] + ([] if LONG else [SOME])
-        done = subprocess.run(command, env={**clean, 'LC_ALL': 'C', **environment},
-                              capture_output=True, text=True, errors='replace',
-                              timeout=SECONDS)
-        self.output = done.stdout + done.stderr
-        found = SUMMARY.search(done.stdout)
+        process = subprocess.Popen(command, env={**clean, 'LC_ALL': 'C', **environment},
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, errors='replace')
+        try:
+            output, said = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            # Asked like this, doctest says which test case it was in.
+            process.send_signal(signal.SIGABRT)
+            output, said = process.communicate()
+        self.output = output + said
+        found = SUMMARY.search(output)
         self.passed, self.failed = map(int, found.groups()) if found else (0, 1)
-        self.lines = LINE.findall(done.stderr)
+        self.lines = LINE.findall(said)
 
 
 def refuse(*options):
