@@ -46,22 +46,23 @@ TEST_SUITE("testing::network: breaking") {
   TEST_CASE("a reset wakes reader and writer at both ends") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.buffer(16);
       std::error_code reader;
       std::error_code writer;
-      with_scope([&, &near = near](scope& s) {
-        s.spin([&] { reader = code_of([&] { read_some(near); }); });
-        s.spin(
-            [&] { writer = code_of([&] { near.write(std::vector<std::byte>(100)); }); });
+      with_scope([&](scope& s) {
+        s.spin([&] { reader = code_of([&] { read_some(c.near); }); });
+        s.spin([&] {
+          writer = code_of([&] { c.near.write(std::vector<std::byte>(100)); });
+        });
         testing::settle();
         net.reset();
       });
       // Who asks first is told; the other finds that it cannot write, or reads the end.
       CHECK(reader == std::errc::connection_reset);
       CHECK(writer == std::errc::broken_pipe);
-      CHECK(read_some(far).size() == 16);
-      CHECK(code_of([&, &far = far] { read_some(far); }) == std::errc::connection_reset);
+      CHECK(read_some(c.far).size() == 16);
+      CHECK(code_of([&] { read_some(c.far); }) == std::errc::connection_reset);
       CHECK(net.counts().resets == 1);
     });
   }
@@ -86,11 +87,11 @@ TEST_SUITE("testing::network: errors") {
   TEST_CASE("the next call of a kind fails, and the one after does not") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
-      near.write("hello");
+      testing::connection c = net.pair();
+      c.near.write("hello");
       net.fail(call::read, std::errc::connection_reset);
-      CHECK(code_of([&, &far = far] { read_some(far); }) == std::errc::connection_reset);
-      CHECK(read_some(far) == "hello");
+      CHECK(code_of([&] { read_some(c.far); }) == std::errc::connection_reset);
+      CHECK(read_some(c.far) == "hello");
       CHECK(net.counts().errors == 1);
     });
   }
@@ -98,16 +99,17 @@ TEST_SUITE("testing::network: errors") {
   TEST_CASE("calls fail later, more often, for ever, or only on one socket") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
-      const auto failures = [&, &near = near](int calls) {
+      testing::connection c = net.pair();
+      const auto failures = [&](int calls) {
         std::string seen;
         for (int i = 0; i < calls; ++i)
-          seen += code_of([&] { near.write("x"); }) ? '!' : '.';
+          seen += code_of([&] { c.near.write("x"); }) ? '!' : '.';
         return seen;
       };
       net.fail(call::write, EPIPE, {.after = 2, .times = 3});
       CHECK(failures(8) == "..!!!...");
-      net.fail(call::write, EPIPE, {.times = testing::always, .on = far.native_handle()});
+      net.fail(call::write, EPIPE,
+               {.times = testing::always, .on = c.far.native_handle()});
       CHECK(failures(3) == "...");
       net.fail(call::write, EPIPE, {.times = testing::always});
       CHECK(failures(3) == "!!!");
@@ -178,14 +180,14 @@ TEST_SUITE("testing::network: errors") {
   TEST_CASE("an interrupted call goes on, unless that never ends") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.fail(call::write, EINTR);
       net.fail(call::read, EAGAIN, {.times = 2});
-      near.write("hello");
-      CHECK(read_some(far) == "hello");
+      c.near.write("hello");
+      CHECK(read_some(c.far) == "hello");
       CHECK(net.counts().errors == 3);
       net.fail(call::write, EINTR, {.times = testing::always});
-      CHECK(code_of([&, &near = near] { near.write("x"); }) == std::errc::interrupted);
+      CHECK(code_of([&] { c.near.write("x"); }) == std::errc::interrupted);
     });
   }
 

@@ -34,11 +34,11 @@ TEST_SUITE("testing::network: time") {
   TEST_CASE("what is sent over a slow line takes its time") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.delay(50ms);
-      near.write("hello");
+      c.near.write("hello");
       CHECK(clock::now() == at(0ms));
-      CHECK(read_text(far, 5) == "hello");
+      CHECK(read_text(c.far, 5) == "hello");
       CHECK(clock::now() == at(50ms));
       CHECK(net.counts().delays == 1);
     });
@@ -60,12 +60,12 @@ TEST_SUITE("testing::network: time") {
   TEST_CASE("a read gives up before its bytes arrive, and the next one gets them") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.delay(50ms);
-      near.write("hello");
-      CHECK_FALSE(move_on_after(49ms, [&] { read_text(far, 5); }));
+      c.near.write("hello");
+      CHECK_FALSE(move_on_after(49ms, [&] { read_text(c.far, 5); }));
       CHECK(clock::now() == at(49ms));
-      CHECK(read_text(far, 5) == "hello");
+      CHECK(read_text(c.far, 5) == "hello");
       CHECK(clock::now() == at(50ms));
     });
   }
@@ -73,13 +73,13 @@ TEST_SUITE("testing::network: time") {
   TEST_CASE("bytes, the end and what was sent before keep their order") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.delay(50ms);
-      near.write("slow");
+      c.near.write("slow");
       net.delay(0ms);
-      near.write(", fast");
-      near.close();
-      CHECK(read_to_end(far) == "slow, fast");
+      c.near.write(", fast");
+      c.near.close();
+      CHECK(read_to_end(c.far) == "slow, fast");
       CHECK(clock::now() == at(50ms));
     });
   }
@@ -87,10 +87,10 @@ TEST_SUITE("testing::network: time") {
   TEST_CASE("the end of a stream travels as long as bytes do") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.delay(50ms);
-      near.shutdown_send();
-      CHECK(read_to_end(far).empty());
+      c.near.shutdown_send();
+      CHECK(read_to_end(c.far).empty());
       CHECK(clock::now() == at(50ms));
     });
   }
@@ -98,11 +98,11 @@ TEST_SUITE("testing::network: time") {
   TEST_CASE("a connection closed with bytes still on their way to it is reset") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.delay(50ms);
-      near.write("too late");
-      far.close();
-      CHECK(code_of([&] { read_some(near); }) == std::errc::connection_reset);
+      c.near.write("too late");
+      c.far.close();
+      CHECK(code_of([&] { read_some(c.near); }) == std::errc::connection_reset);
       CHECK(clock::now() == at(50ms));
     });
   }
@@ -110,15 +110,15 @@ TEST_SUITE("testing::network: time") {
   TEST_CASE("the network is as before when it is destroyed, and what was sent arrives") {
     testing::run([] {
       std::optional<testing::network> net(std::in_place);
-      auto [near, far] = net->pair();
+      testing::connection c = net->pair();
       net->delay(50ms);
-      near.write("a");
+      c.near.write("a");
       net.reset();
-      near.write("b");
-      CHECK(read_text(far, 2) == "ab");
+      c.near.write("b");
+      CHECK(read_text(c.far, 2) == "ab");
       CHECK(clock::now() == at(50ms));
-      near.write("c");
-      CHECK(read_text(far, 1) == "c");
+      c.near.write("c");
+      CHECK(read_text(c.far, 1) == "c");
       CHECK(clock::now() == at(50ms));
     });
   }
@@ -126,11 +126,11 @@ TEST_SUITE("testing::network: time") {
   TEST_CASE("time that passes in a computation brings what was on its way") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.delay(50ms);
-      near.write("hello");
+      c.near.write("hello");
       testing::busy(60ms);
-      CHECK(read_text(far, 5) == "hello");
+      CHECK(read_text(c.far, 5) == "hello");
       CHECK(clock::now() == at(60ms));
     });
   }
@@ -154,15 +154,15 @@ TEST_SUITE("testing::network: amounts") {
   TEST_CASE("several pieces and parts go one byte at a time, and lines come whole") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.one_byte();
       const std::span<const std::byte> pieces[] = {
           test::bytes_of("to be\n"), {}, test::bytes_of("or not\n")};
-      near.write(pieces);
-      CHECK(near.write_some(test::bytes_of("what")) == 1);
-      near.close();
+      c.near.write(pieces);
+      CHECK(c.near.write_some(test::bytes_of("what")) == 1);
+      c.near.close();
       std::vector<std::string> lines;
-      for (const std::string& line : far.lines())
+      for (const std::string& line : c.far.lines())
         lines.push_back(line);
       CHECK(lines == std::vector<std::string>{"to be", "or not", "w"});
     });
@@ -171,16 +171,16 @@ TEST_SUITE("testing::network: amounts") {
   TEST_CASE("a writer waits while the buffer of its peer is full") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.buffer(16);
-      CHECK(near.write_some(std::vector<std::byte>(100)) == 16);
+      CHECK(c.near.write_some(std::vector<std::byte>(100)) == 16);
       auto writer = spin([&] {
-        near.write(std::vector<std::byte>(100));
-        near.close();
+        c.near.write(std::vector<std::byte>(100));
+        c.near.close();
       });
       testing::settle();
       CHECK_FALSE(writer.done());
-      CHECK(count_to_end(far) == 116);
+      CHECK(count_to_end(c.far) == 116);
       CHECK(writer.done());
     });
   }
@@ -188,11 +188,11 @@ TEST_SUITE("testing::network: amounts") {
   TEST_CASE("what is on its way takes room, too") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.buffer(16);
       net.delay(50ms);
-      CHECK(near.write_some(std::vector<std::byte>(100)) == 16);
-      CHECK_FALSE(move_on_after(1s, [&] { near.write("more"); }));
+      CHECK(c.near.write_some(std::vector<std::byte>(100)) == 16);
+      CHECK_FALSE(move_on_after(1s, [&] { c.near.write("more"); }));
     });
   }
 }
@@ -215,13 +215,13 @@ TEST_SUITE("testing::network: cut lines") {
   TEST_CASE("a cut holds up what is on its way already") {
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.delay(50ms);
-      near.write("hello");
+      c.near.write("hello");
       net.cut();
-      CHECK_FALSE(move_on_after(1s, [&, &far = far] { read_some(far); }));
+      CHECK_FALSE(move_on_after(1s, [&] { read_some(c.far); }));
       net.mend();
-      CHECK(read_some(far) == "hello");
+      CHECK(read_some(c.far) == "hello");
       CHECK(clock::now() == at(1s));
     });
   }
@@ -257,18 +257,18 @@ TEST_SUITE("testing::network: cut lines") {
   TEST_CASE("a line that is cut for ever is a deadlock, a slow one is not") {
     CHECK_THROWS_AS(testing::run([] {
                       testing::network net;
-                      auto [near, far] = net.pair();
+                      testing::connection c = net.pair();
                       net.cut();
-                      near.write("hello");
-                      read_some(far);
+                      c.near.write("hello");
+                      read_some(c.far);
                     }),
                     deadlock_error);
     testing::run([] {
       testing::network net;
-      auto [near, far] = net.pair();
+      testing::connection c = net.pair();
       net.delay(1h);
-      near.write("hello");
-      CHECK(read_some(far) == "hello");
+      c.near.write("hello");
+      CHECK(read_some(c.far) == "hello");
     });
   }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <span>
 #include <string>
@@ -105,7 +106,8 @@ class sim_faults::draw {
 
   bool hits(double rate) noexcept {
     // From the last way on: the first is what usually happens.
-    const auto share = static_cast<std::size_t>(rate * static_cast<double>(ways) + 0.5);
+    const auto share = static_cast<std::size_t>(
+        std::lround(std::max(rate, 0.0) * static_cast<double>(ways)));
     if (left_ == never) return false;
     if (left_ <= share) return true;
     left_ -= share;
@@ -113,7 +115,7 @@ class sim_faults::draw {
   }
 
  private:
-  static constexpr std::size_t ways = 4096;
+  static constexpr std::size_t ways = 65'536;
   static constexpr std::size_t never = ways;
   std::size_t left_;
 };

@@ -13,7 +13,6 @@
 #include <limits>
 #include <memory>
 #include <system_error>
-#include <utility>
 
 namespace motet::testing {
 
@@ -27,6 +26,12 @@ struct fail_options {
   std::size_t after = 0;  ///< How many go well before.
   std::size_t times = 1;  ///< How many fail then; `always`.
   int on = -1;            ///< Only on this socket, named by its `native_handle()`.
+};
+
+/// Both ends of a connection.
+struct connection {
+  tcp::stream near;
+  tcp::stream far;
 };
 
 /// Breaks the simulated network as long as it lives. Afterwards the network is as it was
@@ -79,8 +84,8 @@ class network {
   /// parks.
   void chance(const faults& rates);
 
-  /// The two ends of a new connection. Never parks.
-  [[nodiscard]] std::pair<tcp::stream, tcp::stream> pair();
+  /// A new connection. Never parks.
+  [[nodiscard]] connection pair();
 
   /// What went wrong in this run so far. Never parks.
   [[nodiscard]] fault_counts counts() const noexcept;

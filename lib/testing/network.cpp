@@ -102,7 +102,7 @@ void network::chance(const faults& rates) {
   alter(before_->net, [&](sim_conditions& now) { now.rates = rates; });
 }
 
-std::pair<tcp::stream, tcp::stream> network::pair() {
+connection network::pair() {
   const auto [near, far] = before_->net.make_pair();
   return {tcp::stream(near), tcp::stream(far)};
 }
