@@ -36,13 +36,13 @@ struct verdict {
 };
 
 /// One run of `f` on one course.
-class trial {
+class course_run {
  public:
-  trial(const explore_options& options, motet::detail::function_ref<void()> f,
-        course& how)
+  course_run(const explore_options& options, motet::detail::function_ref<void()> f,
+             course& how)
       : options_(options), f_(f), how_(how), turn_(*this) {}
-  trial(const trial&) = delete;
-  trial& operator=(const trial&) = delete;
+  course_run(const course_run&) = delete;
+  course_run& operator=(const course_run&) = delete;
 
   verdict run() {
     motet::detail::run_on(
@@ -63,9 +63,9 @@ class trial {
  private:
   /// Between two turns; who is at a point has parked by then, or runs on.
   struct turn_task : motet::detail::remote_task {
-    trial& of;
+    course_run& of;
     bool posted = false;
-    explicit turn_task(trial& t) : of(t) {
+    explicit turn_task(course_run& t) : of(t) {
       run = [](remote_task& self) noexcept {
         static_cast<turn_task&>(self).posted = false;
         static_cast<turn_task&>(self).of.end_by_force();
@@ -78,7 +78,7 @@ class trial {
     start_ = s.kernel().now();
     s.on_point = {
         .reached = [](void* self,
-                      fiber_state&) noexcept { static_cast<trial*>(self)->reach(); },
+                      fiber_state&) noexcept { static_cast<course_run*>(self)->reach(); },
         .listener = this};
     s.main().attention = true;  // or fibers would not begin with theirs on
     contained_.run(f_);
@@ -178,7 +178,7 @@ class exploration {
     course how(seed);
     try_course(how, seed);
     course again(seed);
-    const verdict second = trial(options_, f_, again).run();
+    const verdict second = course_run(options_, f_, again).run();
     if (again.fingerprint() == how.fingerprint()) return;
     const auto& a = how.record();
     const auto& b = again.record();
@@ -207,7 +207,7 @@ class exploration {
   }
 
   void try_course(course& how, std::uint64_t seed) {
-    verdict result = trial(options_, f_, how).run();
+    verdict result = course_run(options_, f_, how).run();
     ++report_.courses;
     report_.decisions += how.record().size();
     report_.fingerprint = report_.fingerprint * 31 + result.fingerprint;
@@ -219,7 +219,7 @@ class exploration {
     const std::vector<choice> least = reduce(record);
     course how(least);
     how.begin_story();
-    const verdict last = trial(options_, f_, how).run();
+    const verdict last = course_run(options_, f_, how).run();
     if (!options_.record.empty()) write_course(options_.record, least);
     std::string text = "explore: " + tried(seed) + " failed";
     for (const std::string& wrong : first.wrong)
@@ -275,7 +275,7 @@ class exploration {
       if (!unusual) continue;
       --runs_left;
       course how(less);
-      if (trial(options_, f_, how).run().good()) continue;
+      if (course_run(options_, f_, how).run().good()) continue;
       record = trimmed(std::move(less));
       changed = true;
     }

@@ -5,16 +5,14 @@
 //
 // usage: f2_seeds [--long]
 
+#include "test/figures/figure.hpp"
+
 #include <motet/motet.hpp>
 #include <motet/testing.hpp>
 
-#include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <iterator>
-#include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -330,7 +328,7 @@ constexpr scenario scenarios[] = {{"letters", &letters},
                                   {"supervision", &supervision_of_crashes}};
 
 int explore_all(std::size_t seeds) {
-  const auto start = std::chrono::steady_clock::now();
+  const test::stopwatch watch;
   std::size_t courses = 0;
   std::size_t decisions = 0;
   std::size_t failures = 0;
@@ -347,18 +345,16 @@ int explore_all(std::size_t seeds) {
       std::printf("%s: %s\n", each.name, error.what());
     }
   }
-  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
   std::printf(
-      "F2: %zu seeds, each run twice with equal traces (%016llx), %zu decisions: "
+      "F2: %s seeds, each run twice with equal traces (%016llx), %s decisions: "
       "%zu failures (%.1f s)\n",
-      courses, static_cast<unsigned long long>(fingerprint), decisions, failures,
-      spent.count());
+      test::with_commas(courses).c_str(), static_cast<unsigned long long>(fingerprint),
+      test::with_commas(decisions).c_str(), failures, watch.seconds());
   return failures == 0 ? 0 : 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool whole = argc > 1 && std::strcmp(argv[1], "--long") == 0;
-  return explore_all(whole ? 1'000'000 : 10'000);
+  return explore_all(motet::test::asked_for_long(argc, argv) ? 1'000'000 : 10'000);
 }
