@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include <dlfcn.h>
@@ -178,6 +179,27 @@ TEST_SUITE("uring: refusals") {
     CHECK(how.said ==
           "motet: io_uring: forbidden now, though not when the program began to run: "
           "Operation not permitted\n");
+  }
+
+  TEST_CASE("a process that falls back says so once, on however many threads") {
+    test::child told([](int to) {
+      test::refuse_calls(test::uring_calls, EPERM);
+      ::unsetenv("MOTET_BACKEND");
+      const auto make = [to] {
+        const std::string failure = failure_of_automatic();
+        if (failure != "none") test::say(to, "refused: " + failure);
+      };
+      make();
+      make();
+      std::thread(make).join();
+    });
+    const std::string said = told.wait().said;
+    if (contains(said, "this build of motet has only io_uring")) return;
+    CHECK(
+        said.starts_with("motet: running on libev (epoll): io_uring_setup with 256 "
+                         "entries failed: Operation not permitted: it is forbidden"));
+    CHECK(said.ends_with("; MOTET_BACKEND=libev silences this\n"));
+    CHECK(said.find('\n') == said.size() - 1);
   }
 
   TEST_CASE("a name insisted on is not replaced") {
