@@ -9,19 +9,21 @@
 #include <ev.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 namespace motet {
 
 /// Reading or writing. Its watcher stays started when all that waited have been served:
-/// most likely somebody will wait again. It is stopped when it fires for nobody.
+/// most likely somebody will wait again. It is stopped when it keeps firing for nobody.
 struct direction {
   ev_io watcher{};  ///< First: an address of the watcher is one of the direction.
   /// The last attempt left nothing, and no event has come since.
   bool exhausted = false;
-  bool lost = false;   ///< libev could not watch the descriptor.
-  bool ready = false;  ///< Has fired, and is in a list.
+  std::uint8_t fired_for_nobody = 0;  ///< Times since somebody waited.
+  bool lost = false;                  ///< libev could not watch the descriptor.
+  bool ready = false;                 ///< Has fired, and is in a list.
   direction* next_ready = nullptr;
   operation_list waiting;  ///< Oldest first.
 };

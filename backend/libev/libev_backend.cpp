@@ -7,6 +7,7 @@
 #include "backend/posix/fatal.hpp"
 #include "backend/posix/requests.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <new>
@@ -22,7 +23,14 @@ namespace motet {
 namespace {
 
 /// With completions at hand the kernel is only asked now and then.
-constexpr unsigned polls_between_looks = 16;
+constexpr std::size_t polls_between_looks = 16;
+
+/// How many completions are dealt with between two polls. Until those of the last look
+/// are, another one would mostly find what nobody waits for yet.
+constexpr std::size_t completions_per_poll = 32;
+
+/// How often a watcher may fire in vain.
+constexpr std::uint8_t most_fired_for_nobody = 8;
 
 // What `operation::slot` says while the backend has it.
 constexpr std::uint32_t is_done = 0;
@@ -91,6 +99,7 @@ void libev_backend::wait(operation& op) noexcept {
     ev_io_init(&to.watcher, &on_ready, awaited.fd,
                awaited.events == POLLIN ? EV_READ : EV_WRITE);
     to.watcher.data = this;
+    to.fired_for_nobody = 0;
     loop_.start(to.watcher);
   } catch (const std::bad_alloc&) {
     finish(op, -ENOMEM);
@@ -132,25 +141,29 @@ void libev_backend::finish(operation& op, std::int32_t result) noexcept {
 
 operation* libev_backend::poll(time_point until) noexcept {
   refuse_after_fork();
-  if (done_.empty()) {
+  ++polls_since_look_;
+  if (done_.empty() && until != time_point::min()) {
     look(until);
-  } else if (++polls_since_look_ == polls_between_looks) {
-    look(time_point::min());
+  } else {
+    const std::size_t pause = done_.empty() ? 1 : polls_between_looks;
+    const bool due = polls_since_look_ >= std::max(pause, found_ / completions_per_poll);
+    if (due) look(time_point::min());
   }
   in_flight_ -= std::exchange(done_count_, 0);
   return done_.take_all();
 }
 
 void libev_backend::look(time_point until) noexcept {
-  polls_since_look_ = 0;
-  const bool waits = until != time_point::min() && until > now();
-  if (waits && until != time_point::max()) deadline_.set(until);
-  if (waits) {
+  waits_ = until != time_point::min() && until > now();
+  if (waits_ && until != time_point::max()) deadline_.set(until);
+  if (waits_) {
     loop_.wait();
   } else {
     loop_.look();
   }
   serve_ready();
+  polls_since_look_ = 0;
+  found_ = done_count_;
 }
 
 /// Only notes: libev calls back for the latest of its events first.
@@ -162,8 +175,13 @@ void libev_backend::on_ready(struct ev_loop*, ev_io* watcher, int events) noexce
     self.loop_.was_stopped();
     ready.lost = true;
   } else if (ready.waiting.empty()) {
-    return self.loop_.stop(*watcher);
+    // While others run, somebody may be about to wait again: stopping and starting costs
+    // system calls. A wait would end over and over.
+    const bool stops = self.waits_ || ++ready.fired_for_nobody == most_fired_for_nobody;
+    if (stops) self.loop_.stop(*watcher);
+    return;
   }
+  ready.fired_for_nobody = 0;
   if (std::exchange(ready.ready, true)) return;
   ready.next_ready = std::exchange(self.latest_ready_, &ready);
 }

@@ -79,7 +79,9 @@ class libev_backend : public backend {
   operation_list done_;
   std::size_t done_count_ = 0;
   std::size_t in_flight_ = 0;
-  unsigned polls_since_look_ = 0;
+  std::size_t polls_since_look_ = 0;
+  std::size_t found_ = 0;  ///< Completions at the end of the last look.
+  bool waits_ = false;     ///< In the look that is under way.
   unsigned forks_before_;
 };
 
