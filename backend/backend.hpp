@@ -59,6 +59,9 @@ class backend {
   /// Lets simulated time pass. A backend on real time cannot.
   virtual void advance(duration) noexcept {}
 
+  /// Whether `poll` lets others run: callbacks of whoever has lent the loop it waits in.
+  [[nodiscard]] virtual bool calls_others() const noexcept { return false; }
+
   /// How many operations are out: submitted, and not yet returned by `poll`.
   [[nodiscard]] virtual std::size_t in_flight() const noexcept = 0;
 

@@ -120,4 +120,16 @@ std::unique_ptr<backend> make_backend(engine wanted) {
                           "no such backend");
 }
 
+std::unique_ptr<backend> make_backend_in(struct ev_loop& lent, engine wanted) {
+  if (wanted != engine::automatic && wanted != engine::libev)
+    throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                            "run was given a libev loop: its backend has to be libev");
+#ifdef MOTET_HAVE_LIBEV
+  return make_libev_backend(&lent);
+#else
+  (void)lent;
+  return make_named("libev", "run was given a libev loop");
+#endif
+}
+
 }  // namespace motet

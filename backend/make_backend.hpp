@@ -8,6 +8,8 @@
 
 #include <memory>
 
+struct ev_loop;
+
 namespace motet {
 
 enum class engine { automatic, uring, libev, sim };
@@ -16,5 +18,10 @@ enum class engine { automatic, uring, libev, sim };
 /// variable MOTET_BACKEND names (auto, uring, libev or sim), or else the best there is.
 /// Throws `std::system_error` that says what was refused, why, and what would help.
 [[nodiscard]] std::unique_ptr<backend> make_backend(engine wanted);
+
+/// Makes the backend that runs in a libev loop of somebody else's, whatever the
+/// environment says. Throws `std::system_error` if another one is `wanted`.
+[[nodiscard]] std::unique_ptr<backend> make_backend_in(struct ev_loop& lent,
+                                                       engine wanted);
 
 }  // namespace motet

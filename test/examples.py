@@ -125,6 +125,15 @@ feed is done
 api is done
 """,
 }
+OWN_LOOP = """\
+sung to a beat that is not ours
+beat 1
+beat 2
+beat 3
+the orchestra hears 4 bytes
+the singer hears "amen"
+the loop is its owner's again
+"""
 SERVERS = ('echo_server', 'chat_server')
 SIMULATED = ('cancel_everywhere', 'explore')  # which need no other backend
 BACKENDS = ('uring', 'libev', 'sim')  # best first
@@ -228,6 +237,13 @@ def prints(name, backend):
     done = run(name, env={'MOTET_BACKEND': backend})
     expect(done.stderr, '', 'stderr')
     expect(done.stdout, OUTPUT[name], 'stdout')
+    expect(done.returncode, 0, 'exit code')
+
+
+def runs_in_its_own_loop(name):
+    done = run(name)
+    expect(done.stderr, '', 'stderr')
+    expect(done.stdout, OWN_LOOP, 'stdout')
     expect(done.returncode, 0, 'exit code')
 
 
@@ -416,6 +432,10 @@ def all_checks():
         yield refuses, name, 'surplus'
         if name not in SIMULATED:
             yield refuses_an_unknown_backend, name
+    if (BUILD / 'own_loop').exists():  # where libev is
+        yield runs_in_its_own_loop, 'own_loop'
+        yield helps, 'own_loop'
+        yield refuses, 'own_loop', '--nonsense'
     everywhere = 'cancel_everywhere'
     yield refuses, everywhere, '--bug', '3'
     yield finds, everywhere, 0, ': waits for a point in time\n', 'nothing is wrong\n'

@@ -42,6 +42,7 @@ class libev_backend : public backend {
   void wake() noexcept override { bell_.ring(); }
   [[nodiscard]] std::int32_t answer(const call& question) noexcept override;
   [[nodiscard]] time_point now() const noexcept override;
+  [[nodiscard]] bool calls_others() const noexcept override { return loop_.lent(); }
   [[nodiscard]] std::size_t in_flight() const noexcept override { return in_flight_; }
   [[nodiscard]] const char* name() const noexcept override { return "libev"; }
 

@@ -15,6 +15,8 @@
 #include <type_traits>
 #include <utility>
 
+struct ev_loop;
+
 namespace motet {
 
 /// What carries operations to the kernel.
@@ -43,6 +45,12 @@ struct run_options {
   signal_policy signals = signal_policy::stop_main;
   /// Gets errors that nobody is there to get; by default they are a line on stderr.
   std::function<void(std::exception_ptr)> on_unhandled = {};
+  /// A libev loop of your own, for `run` to wait in; the backend is libev then. Your
+  /// watchers are served while fibers run: on this thread, between two fibers, on the
+  /// stack of either. Callbacks may use verbs and `<<`; they may neither park, which ends
+  /// the process with a message, nor spin, nor throw. The loop is yours again, without a
+  /// watcher of ours, when `run` returns.
+  struct ev_loop* loop = nullptr;
 };
 
 namespace detail {

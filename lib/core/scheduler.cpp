@@ -67,6 +67,7 @@ scheduler::scheduler(std::unique_ptr<backend> kernel, fiber_state& main,
       live_exceptions_(live_exception_state()),
       live_errno_(&errno),
       kernel_(std::move(kernel)),
+      among_others_(kernel_->calls_others()),
       time_(*kernel_),
       door_(open_door(*kernel_)),
       main_(main),
@@ -152,7 +153,7 @@ void scheduler::wait() noexcept {
 }
 
 void scheduler::poll(time_point until) noexcept {
-  operation* done = kernel_->poll(until);
+  operation* done = among_others_ ? poll_among_others(until) : kernel_->poll(until);
   while (done != nullptr) {
     // Only queued here, not resumed: that keeps fibers in completion order.
     operation* const next = done->next;
@@ -249,7 +250,20 @@ void scheduler::disturb_some() noexcept {
   }
 }
 
+/// The callbacks borrow the stack of whoever parked. They could not be left waiting.
+operation* scheduler::poll_among_others(time_point until) noexcept {
+  scope_chain& chain = running_->chain;
+  running_->attention = true;
+  ++chain.no_suspend;
+  busy_ = true;
+  operation* const done = kernel_->poll(until);
+  busy_ = false;
+  --chain.no_suspend;
+  return done;
+}
+
 bool scheduler::stuck() noexcept {
+  if (among_others_) return false;  // anybody may wake anybody
   if (!timers_.empty() || expected_wakes_ != 0 || !door_->empty() ||
       to_disturb_.first != nullptr) {
     return false;

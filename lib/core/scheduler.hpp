@@ -269,6 +269,7 @@ class scheduler {
   [[gnu::noinline]] void let_others_run() noexcept;
   void wait() noexcept;
   void poll(time_point until) noexcept;
+  operation* poll_among_others(time_point until) noexcept;
   void run_remote() noexcept;
   void request_stops() noexcept;
   void expire_until(time_point now) noexcept;
@@ -285,6 +286,7 @@ class scheduler {
   run_queue queue_;
   timer_heap timers_;
   std::unique_ptr<backend> kernel_;
+  const bool among_others_;  ///< Polling runs callbacks that are none of ours.
   time_source time_;
   remote_queue* door_;
   fiber_state& main_;

@@ -187,7 +187,10 @@ void report_unhandled(const fiber_state& from, std::exception_ptr error) noexcep
 
 void run_main(const run_options& options, function_ref<void()> body, bool has_result) {
   refuse_inside_of_fibers();
-  run_on(make_backend(engine_of(options.backend)), nullptr, options, body, has_result);
+  const engine wanted = engine_of(options.backend);
+  run_on(options.loop == nullptr ? make_backend(wanted)
+                                 : make_backend_in(*options.loop, wanted),
+         nullptr, options, body, has_result);
 }
 
 void run_on(std::unique_ptr<backend> kernel, course* how, const run_options& options,
