@@ -28,7 +28,7 @@ inline int refuse_calls(std::initializer_list<std::uint32_t> calls, int error) {
   // The architecture is not looked at: io_uring is younger than the common numbering.
   program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
   const auto refuse =
-      static_cast<std::uint32_t>(SECCOMP_RET_ERRNO | (error & SECCOMP_RET_DATA));
+      SECCOMP_RET_ERRNO | (static_cast<std::uint32_t>(error) & SECCOMP_RET_DATA);
   for (const std::uint32_t call : calls) {
     program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1));
     program.push_back(BPF_STMT(BPF_RET | BPF_K, refuse));
