@@ -32,7 +32,7 @@ inline bool asked_for_long(int argc, char** argv) {
 inline std::string with_commas(std::size_t number) {
   std::string text = std::to_string(number);
   for (std::size_t at = text.size(); at > 3; at -= 3)
-    text.insert(at - 3, ",");
+    text.insert(at - 3, 1, ',');
   return text;
 }
 
