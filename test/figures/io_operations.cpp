@@ -167,13 +167,14 @@ std::span<const io_operation> io_operations() {
   return operations;
 }
 
-std::string observe(const io_operation& what, workbench& with, int error) {
+std::string observe(const io_operation& what, workbench& with, int error,
+                    duration pause) {
   const time_point start = clock::now();
   try {
     const std::string moved = what.run(with);
     if (error == 0) return moved.empty() ? "—" : moved;
     if (!moved.empty() && moved != "whole") return moved;
-    return clock::now() - start < 100ms ? "goes on" : "waits";
+    return clock::now() - start < pause ? "goes on" : "waits";
   } catch (const std::system_error& e) {
     const bool same = e.code() == std::error_code(error, std::system_category());
     if (same && std::string_view(e.what()).starts_with(what.attempt)) return "throws";

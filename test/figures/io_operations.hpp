@@ -8,6 +8,7 @@
 
 #include <motet/tcp.hpp>
 #include <motet/testing.hpp>
+#include <motet/time.hpp>
 
 #include <span>
 #include <string>
@@ -40,7 +41,9 @@ struct io_operation {
 [[nodiscard]] std::span<const io_operation> io_operations();
 
 /// Runs it, while `error` comes up, or bytes come one by one if that is 0.
+/// @param pause how long it takes at least if it waits for better times.
 /// @returns what its user sees, in a few words.
-[[nodiscard]] std::string observe(const io_operation& what, workbench& with, int error);
+[[nodiscard]] std::string observe(const io_operation& what, workbench& with, int error,
+                                  duration pause = 100ms);
 
 }  // namespace motet::test
