@@ -26,8 +26,8 @@ void slot_table::grow() {
   const std::size_t before = slots_.size();
   const std::size_t after = std::min(std::max(before * 2, fewest), most);
   if (after == before) fatal("more than 16 million operations in flight");
-  slots_.resize(after);
   free_.reserve(after);
+  slots_.resize(after);
   for (std::size_t index = after; index > before; --index)
     free_.push_back(static_cast<std::uint32_t>(index - 1));
 }

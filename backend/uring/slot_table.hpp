@@ -48,6 +48,10 @@ class slot_table {
     bool keeps_open : 1 = false;        ///< Its descriptor is its own by now.
   };
 
+  /// Has a slot for one more. @throws std::bad_alloc; then nothing has changed.
+  void make_room() {
+    if (free_.empty()) grow();
+  }
   /// Puts `op` into a slot and notes it in `op.slot`.
   slot& take(operation& op);
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <new>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -97,6 +98,11 @@ uring_backend::~uring_backend() {
 
 void uring_backend::submit(operation& op) noexcept {
   op.result = 0;  // Counts the bytes that have moved.
+  try {
+    slots_.make_room();
+  } catch (const std::bad_alloc&) {
+    return hand_back(op, -ENOMEM);
+  }
   slot_table::slot& slot = slots_.take(op);
   if ((avoided_ >> op.what.index() & 1) != 0) [[unlikely]] {
     slot.avoided = true;
@@ -269,6 +275,10 @@ void uring_backend::finish(std::uint32_t index, std::int32_t result) noexcept {
   if (slots_[index].keeps_open) [[unlikely]]
     ::close(awaited_by(op.what).fd);
   slots_.release(index);
+  hand_back(op, result);
+}
+
+void uring_backend::hand_back(operation& op, std::int32_t result) noexcept {
   ++done_;
   op.result = result;
   op.slot = no_slot;

@@ -15,6 +15,8 @@
 #include "backend/uring/ring.hpp"
 #include "backend/uring/slot_table.hpp"
 
+#include <motet/detail/sure_allocator.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -63,6 +65,7 @@ class uring_backend final : public backend {
   void start(std::uint32_t index) noexcept;
   void start_again(std::uint32_t index) noexcept;
   void finish(std::uint32_t index, std::int32_t result) noexcept;
+  void hand_back(operation& op, std::int32_t result) noexcept;
   void send_cancel(std::uint32_t index, std::uint32_t generation) noexcept;
   io_uring_sqe& entry() noexcept;
   void flush() noexcept;
@@ -88,8 +91,8 @@ class uring_backend final : public backend {
   std::size_t done_ = 0;
   unsigned idle_polls_ = 0;  ///< Since the kernel was last entered.
 
-  std::vector<std::uint32_t> to_start_again_;
-  std::vector<late_cancel> late_cancels_;
+  detail::sure_vector<std::uint32_t> to_start_again_;
+  detail::sure_vector<late_cancel> late_cancels_;
 
   doorbell door_;
   bool awake_ = false;  ///< A wake has come that no `poll` has returned for.

@@ -8,6 +8,7 @@
 /// take the error of an outer timeout.
 
 #include <motet/cancel.hpp>
+#include <motet/detail/sure_allocator.hpp>
 #include <motet/fiber_ref.hpp>
 #include <motet/time.hpp>
 
@@ -20,9 +21,12 @@
 
 namespace motet {
 
+class exception_group;
+
 namespace detail {
 void cut_error_cycle(fiber_state& self);
-}
+exception_group make_group(error_list errors, std::size_t dropped) noexcept;
+}  // namespace detail
 
 /// A timeout ran out. Its code equals std::errc::timed_out.
 class timeout_error : public std::system_error {
@@ -91,9 +95,13 @@ class exception_group : public std::exception {
   [[nodiscard]] const char* what() const noexcept override { return what_.c_str(); }
 
  private:
-  std::vector<std::exception_ptr> errors_;
+  friend exception_group detail::make_group(detail::error_list errors,
+                                            std::size_t dropped) noexcept;
+  exception_group(std::size_t dropped, detail::error_list errors) noexcept;
+
+  detail::error_list errors_;
   std::size_t dropped_;
-  std::string what_;
+  detail::sure_string what_;
 };
 
 /// What an exception says: `what()`, or the type of one that is no std::exception.

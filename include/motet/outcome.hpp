@@ -69,7 +69,7 @@ class ending {
  public:
   ending() = default;
   /// For the library: what the control block says now.
-  explicit ending(const detail::fiber_handle& fiber);
+  explicit ending(const detail::fiber_handle& fiber) noexcept;
 
   /// By an error.
   [[nodiscard]] bool failed() const noexcept { return error_ != nullptr; }

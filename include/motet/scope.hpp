@@ -9,6 +9,7 @@
 #include <motet/detail/finalizer.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/detail/start.hpp>
+#include <motet/detail/sure_allocator.hpp>
 #include <motet/error.hpp>
 #include <motet/ready_signal.hpp>
 #include <motet/scope_ref.hpp>
@@ -159,7 +160,7 @@ class scope : private detail::cancel_scope {
   static scope* find(const fiber_ref& where, std::uint64_t id) noexcept;
 
   scope_options options_;
-  std::vector<std::exception_ptr> errors_;
+  detail::error_list errors_;
   std::size_t dropped_ = 0;
   std::unique_ptr<detail::finalizer> finalizers_;  ///< The last one first.
   detail::fiber_handle source_;                    ///< Of the first error, if a child's.

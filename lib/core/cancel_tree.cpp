@@ -172,7 +172,7 @@ void disturb(fiber_state& fiber) noexcept {
   how.abort(how);
 }
 
-void push_edge(fiber_state& fiber, edge e) {
+void push_edge(fiber_state& fiber, edge e) noexcept {
   fiber.more().edges.push_back(std::move(e));
   disturb(fiber);
 }
@@ -188,7 +188,7 @@ bool withdraw_edge(fiber_state& fiber, const fiber_state& child) noexcept {
   return true;
 }
 
-void remember_error(fiber_state& self, known_error e) {
+void remember_error(fiber_state& self, known_error e) noexcept {
   constexpr std::size_t kept = 4;
   auto& known = self.more().known;
   if (known.size() == kept) {
@@ -208,8 +208,7 @@ std::exception_ptr take_edge(fiber_state& self) {
     const bool passed_on = extras != nullptr && extras->error_source.get() != nullptr;
     remember_error(self, {.error = e.error,
                           .source = passed_on ? extras->error_source : e.child,
-                          .suppressed = extras ? extras->suppressed
-                                               : std::vector<std::exception_ptr>{}});
+                          .suppressed = extras ? extras->suppressed : error_list{}});
   }
   return std::move(e.error);
 }

@@ -69,7 +69,7 @@ void notify_below(cancel_scope& node) noexcept;
 void disturb(fiber_state& fiber) noexcept;
 
 /// Queues an exception for the fiber.
-void push_edge(fiber_state& fiber, edge e);
+void push_edge(fiber_state& fiber, edge e) noexcept;
 /// Takes out the oldest exception that was raised into the fiber, to be thrown now.
 [[nodiscard]] std::exception_ptr take_edge(fiber_state& fiber);
 /// Takes back a child's error that was not thrown yet. @returns whether there was one.
@@ -154,6 +154,6 @@ void leave_queue(waiter& w) noexcept;
 [[nodiscard]] std::string describe_span(duration span);
 
 /// Notes that `error`, about to be thrown into `self`, arose elsewhere.
-void remember_error(fiber_state& self, known_error e);
+void remember_error(fiber_state& self, known_error e) noexcept;
 
 }  // namespace motet::detail

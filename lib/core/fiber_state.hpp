@@ -19,6 +19,7 @@
 #include <motet/detail/callable.hpp>
 #include <motet/detail/cancel_scope.hpp>
 #include <motet/detail/message.hpp>
+#include <motet/detail/sure_allocator.hpp>
 #include <motet/fiber_ref.hpp>
 #include <motet/spin.hpp>
 
@@ -45,6 +46,8 @@ struct edge {
   waiter* thrower = nullptr;  ///< Waits until it is delivered.
   bool committed = false;     ///< An operation was aborted for it: it will be thrown.
 };
+
+using edge_list = std::list<edge, sure_allocator<edge>>;
 
 /// A fiber that waits for a message: what it would take, and what it was given.
 struct receive_waiter : waiter {
@@ -76,7 +79,7 @@ struct mailbox {
 struct known_error {
   std::exception_ptr error{};
   fiber_handle source{};
-  std::vector<std::exception_ptr> suppressed{};
+  error_list suppressed{};
   request_record* why = nullptr;
 };
 
@@ -115,10 +118,10 @@ struct local_value {
 /// What few fibers have.
 struct fiber_extras {
   std::string name;
-  std::list<edge> edges;  ///< Oldest first; thousands of children may fail at once.
-  std::vector<std::exception_ptr> suppressed;  ///< Errors that gave way to another.
-  std::vector<known_error> known;              ///< The last few.
-  std::vector<finalizer_error> finalizer_errors;
+  edge_list edges;        ///< Oldest first; thousands of children may fail at once.
+  error_list suppressed;  ///< Errors that gave way to another.
+  sure_vector<known_error> known;  ///< The last few.
+  sure_vector<finalizer_error> finalizer_errors;
   std::vector<fiber_handle> monitors;
   std::vector<link_to> links;
   std::exception_ptr cancel_error;  ///< What `cancel` asked it to end with.
@@ -127,6 +130,10 @@ struct fiber_extras {
   std::vector<local_value> locals;
   std::vector<owned_token> tokens;
   unsigned open_tokens = 0;  ///< How many of them were not requested.
+
+  // No error is lost for want of memory.
+  static void* operator new(std::size_t size) { return allocate_surely(size); }
+  static void operator delete(void* block) noexcept { free_surely(block); }
 };
 
 /// What a fiber is doing; other threads may look.
@@ -207,7 +214,7 @@ struct alignas(64) fiber_state {
   fiber_state& operator=(const fiber_state&) = delete;
   ~fiber_state();
 
-  [[nodiscard]] fiber_extras& more() {
+  [[nodiscard]] fiber_extras& more() noexcept {
     if (!extras) extras = std::make_unique<fiber_extras>();
     return *extras;
   }

@@ -5,8 +5,10 @@
 /// A request to stop, shared by the scope it is latched on and the exceptions it becomes.
 
 #include <motet/cancel.hpp>
+#include <motet/detail/sure_allocator.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <new>
 #include <utility>
 
@@ -20,7 +22,11 @@ struct request_record {
   /// fiber alive for ever.
   bool by_itself = false;
 
-  explicit request_record(cancel_reason reason) : why(std::move(reason)) {}
+  explicit request_record(cancel_reason reason) noexcept : why(std::move(reason)) {}
+
+  // Deadlines and ends that are due cannot wait for memory.
+  static void* operator new(std::size_t size) { return allocate_surely(size); }
+  static void operator delete(void* block) noexcept { free_surely(block); }
 };
 
 inline void add_reference(request_record& record) noexcept {
@@ -36,8 +42,9 @@ inline void drop_reference(request_record* record) noexcept {
   }
 }
 
-/// Who asks, why, from where: filled in with the fiber that runs and the time.
+/// Who asks, why, from where: filled in with the fiber that runs and the time. Without
+/// memory, it lacks the words.
 [[nodiscard]] request_record* make_request(cancel_kind kind, std::string_view why,
-                                           call_site where);
+                                           call_site where) noexcept;
 
 }  // namespace motet::detail

@@ -296,7 +296,7 @@ class scheduler {
     fiber_state* last = nullptr;
     int left = slice;  ///< How many more may be told in this turn.
   } to_disturb_;
-  std::vector<std::stop_source> stops_;
+  sure_vector<std::stop_source> stops_;
   bool busy_ = false;  ///< Runs what timers or other threads have brought.
   std::size_t live_ = 0;
   std::size_t settling_ = 0;

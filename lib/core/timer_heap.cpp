@@ -2,6 +2,7 @@
 #include "lib/core/timer_heap.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace motet::detail {
 
@@ -24,8 +25,15 @@ void timer_heap::down(std::size_t at, entry e) noexcept {
 
 void timer_heap::make_room() {
   sort_in();
-  if (fresh_limit_ == 0) entries_.reserve(2 * entries_.size() + 4 * fresh_.size());
-  fresh_limit_ = fresh_.size();
+  if (fresh_limit_ != 0) return;
+  try {
+    entries_.reserve(2 * entries_.size() + 4 * fresh_.size());
+    fresh_limit_ = fresh_.size();
+  } catch (const std::bad_alloc&) {
+    // The room there is lets in whoever comes in place of another.
+    fresh_limit_ = entries_.capacity() - entries_.size();
+    if (fresh_limit_ == 0) throw;
+  }
 }
 
 void timer_heap::sort_in() noexcept {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <typeinfo>
 #include <utility>
 
@@ -29,15 +30,32 @@ fiber_stopped::fiber_stopped(cancel_reason why)
     : std::runtime_error("the fiber was stopped: " + to_string(why)),
       why_(std::move(why)) {}
 
+namespace {
+
+std::string text_of(const detail::error_list& errors, std::size_t dropped) {
+  std::string text = std::to_string(errors.size() + dropped) + " errors";
+  const char* separator = ": ";
+  for (const std::exception_ptr& error : errors) {
+    text += separator + describe(error);
+    separator = "; ";
+  }
+  return text;
+}
+
+}  // namespace
+
 exception_group::exception_group(std::vector<std::exception_ptr> errors,
                                  std::size_t dropped)
+    : exception_group(dropped, detail::error_list(errors.begin(), errors.end())) {}
+
+exception_group::exception_group(std::size_t dropped, detail::error_list errors) noexcept
     // NOLINTNEXTLINE(bugprone-throw-keyword-missing): a member, not a lost exception
     : errors_(std::move(errors)), dropped_(dropped) {
-  what_ = std::to_string(errors_.size() + dropped_) + " errors";
-  const char* separator = ": ";
-  for (const std::exception_ptr& error : errors_) {
-    what_ += separator + describe(error);
-    separator = "; ";
+  try {
+    const std::string text = text_of(errors_, dropped_);
+    what_.assign(text.begin(), text.end());
+  } catch (const std::bad_alloc&) {
+    what_ = "several errors";  // who catches it can look at them
   }
 }
 
@@ -63,6 +81,14 @@ std::string describe(const std::exception_ptr& error) {
 
 namespace detail {
 
+std::string describe_if_possible(const std::exception_ptr& error) noexcept {
+  try {
+    return describe(error);
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
 std::string describe_span(duration span) {
   struct unit {
     std::int64_t ns;
@@ -76,9 +102,12 @@ std::string describe_span(duration span) {
   return std::to_string(ns) + " ns";
 }
 
-std::exception_ptr aggregate(std::vector<std::exception_ptr> errors,
-                             std::size_t dropped) {
-  std::vector<std::exception_ptr> distinct;
+exception_group make_group(error_list errors, std::size_t dropped) noexcept {
+  return {dropped, std::move(errors)};
+}
+
+std::exception_ptr aggregate(error_list errors, std::size_t dropped) {
+  error_list distinct;
   for (std::exception_ptr& error : errors) {
     if (std::find(distinct.begin(), distinct.end(), error) != distinct.end()) continue;
     if (distinct.size() < exception_group::capacity) {
@@ -89,7 +118,7 @@ std::exception_ptr aggregate(std::vector<std::exception_ptr> errors,
   }
   if (distinct.empty()) return nullptr;
   if (distinct.size() == 1 && dropped == 0) return distinct.front();
-  return std::make_exception_ptr(exception_group(std::move(distinct), dropped));
+  return std::make_exception_ptr(make_group(std::move(distinct), dropped));
 }
 
 namespace {
@@ -136,7 +165,8 @@ fiber_ref source_of_object(const void* object) noexcept {
 cause cause_of_object(const void* object) {
   const known_error* const known = find_known(object);
   if (known == nullptr) return {};
-  return {requests_from(known->why, {}), known->suppressed};
+  return {requests_from(known->why, {}),
+          {known->suppressed.begin(), known->suppressed.end()}};
 }
 
 }  // namespace detail
@@ -148,14 +178,21 @@ const cancel_reason& cause::reason() const {
   return requests_.front();
 }
 
-ending::ending(const detail::fiber_handle& fiber) {
+ending::ending(const detail::fiber_handle& fiber) noexcept {
   if (fiber.get() == nullptr) return;
   const detail::fiber_state& state = *fiber.get();
   error_ = state.error;
   stopped_ = state.stopped;
-  cause_ = motet::cause(
-      detail::requests_from(state.reason, fiber),
-      state.extras ? state.extras->suppressed : std::vector<std::exception_ptr>{});
+  std::vector<std::exception_ptr> suppressed;
+  try {
+    if (state.extras) {
+      const auto& kept = state.extras->suppressed;
+      suppressed.assign(kept.begin(), kept.end());
+    }
+    cause_ =
+        motet::cause(detail::requests_from(state.reason, fiber), std::move(suppressed));
+  } catch (const std::bad_alloc&) {  // how it ended is known, if not all that led there
+  }
 }
 
 }  // namespace motet

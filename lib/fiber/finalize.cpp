@@ -43,7 +43,7 @@ void run_beside_error(function_ref<void()> f) {
 }
 
 void add_cause(fiber_state& self, const std::exception_ptr& error,
-               std::vector<std::exception_ptr> suppressed) {
+               error_list suppressed) {
   for (known_error& known : self.more().known) {
     if (known.error != error) continue;
     known.suppressed.insert(known.suppressed.end(), suppressed.begin(), suppressed.end());
@@ -52,9 +52,8 @@ void add_cause(fiber_state& self, const std::exception_ptr& error,
   remember_error(self, {.error = error, .suppressed = std::move(suppressed)});
 }
 
-std::vector<std::exception_ptr> take_finalizer_errors(fiber_state& self,
-                                                      const cancel_scope& node) {
-  std::vector<std::exception_ptr> taken;
+error_list take_finalizer_errors(fiber_state& self, const cancel_scope& node) {
+  error_list taken;
   if (!has_finalizer_errors(self)) return taken;
   std::erase_if(self.extras->finalizer_errors, [&](finalizer_error& e) {
     if (e.boundary != &node) return false;

@@ -16,14 +16,13 @@ namespace motet::detail {
 }
 
 /// The errors of the finalizers that ran in `node`, the first first.
-[[nodiscard]] std::vector<std::exception_ptr> take_finalizer_errors(
-    fiber_state& self, const cancel_scope& node);
+[[nodiscard]] error_list take_finalizer_errors(fiber_state& self,
+                                               const cancel_scope& node);
 
 /// Throws them, if there are any.
 void throw_finalizer_errors(fiber_state& self, const cancel_scope& node);
 
 /// Notes that `suppressed` gave way to `error`.
-void add_cause(fiber_state& self, const std::exception_ptr& error,
-               std::vector<std::exception_ptr> suppressed);
+void add_cause(fiber_state& self, const std::exception_ptr& error, error_list suppressed);
 
 }  // namespace motet::detail

@@ -58,6 +58,8 @@ void reclaim_anywhere(fiber_state& fiber) noexcept {
 void reclaim_there(fiber_state& fiber) noexcept {
   struct task : remote_task {
     fiber_state& gone;
+    static void* operator new(std::size_t size) { return allocate_surely(size); }
+    static void operator delete(void* block) noexcept { free_surely(block); }
     explicit task(fiber_state& f) : gone(f) {
       run = [](remote_task& self) noexcept {
         auto& mine = static_cast<task&>(self);
@@ -66,7 +68,6 @@ void reclaim_there(fiber_state& fiber) noexcept {
       };
     }
   };
-  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): no memory, no way on
   auto* const posted = new task(fiber);
   if (fiber.door->post(*posted)) return;
   delete posted;

@@ -102,11 +102,11 @@ void end_late_children(fiber_state& self) {
     report_unhandled(self, e.error);
 }
 
-void notify_monitors(fiber_state& self) {
+void notify_monitors(fiber_state& self) noexcept {
   if (!self.extras) return;
   for (const fiber_handle& monitor : self.extras->monitors) {
     const fiber_handle who(&self);
-    send(monitor.get(), make_message(ended{fiber_ref(who), ending(who)}));
+    send(monitor.get(), make_message_surely(ended{fiber_ref(who), ending(who)}));
   }
 }
 

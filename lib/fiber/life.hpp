@@ -38,7 +38,7 @@ void forget_others(fiber_state& self) noexcept;
 
 /// Takes out the exceptions that were raised into it and not thrown. Whoever waits for
 /// that need not any longer.
-[[nodiscard]] std::list<edge> take_edges(fiber_state& self);
+[[nodiscard]] edge_list take_edges(fiber_state& self);
 
 /// Waits until nothing lives in the node. Cannot be cut short.
 void join(scheduler& s, cancel_scope& node);
@@ -49,9 +49,11 @@ void join(scheduler& s, cancel_scope& node);
 /// it. @returns an exception that was raised into the fiber meanwhile, which it lets in.
 [[nodiscard]] std::exception_ptr wait_for_children(scheduler& s, cancel_scope& node);
 
+/// What an error says, or nothing if there is no memory for it.
+[[nodiscard]] std::string describe_if_possible(const std::exception_ptr& error) noexcept;
+
 /// One error bare, two or more as an exception_group; null if there is none.
-[[nodiscard]] std::exception_ptr aggregate(std::vector<std::exception_ptr> errors,
-                                           std::size_t dropped = 0);
+[[nodiscard]] std::exception_ptr aggregate(error_list errors, std::size_t dropped = 0);
 
 /// Notes where the error of an ended fiber, about to be thrown into `self`, arose.
 void introduce_error(fiber_state& self, const fiber_handle& from);

@@ -31,7 +31,7 @@ link_result fail_together(fiber_state& linker, const fiber_handle& failed,
     introduce_error(linker, failed);
   }
   request_record* const why =
-      make_request(cancel_kind::cancel, describe(failed.get()->error), where);
+      make_request(cancel_kind::cancel, describe_if_possible(failed.get()->error), where);
   why->why.source = fiber_ref(failed);
   return {.asked = ask(linker, disposition::cancel, why), .takes_over = first};
 }

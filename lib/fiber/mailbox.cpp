@@ -56,12 +56,21 @@ void* allocate_message(std::size_t size) {
   return room;
 }
 
+void* allocate_message_surely(std::size_t size) noexcept {
+  try {
+    return allocate_message(size);
+  } catch (const std::bad_alloc&) {
+    ++blocks.in_use;
+    return allocate_surely(size);
+  }
+}
+
 void free_message(void* room, std::size_t size) noexcept {
   --blocks.in_use;
   const std::size_t i = message_blocks::index(size);
   if (i >= message_blocks::sizes || blocks.count[i] == message_blocks::most ||
-      this_scheduler == nullptr) {
-    ::operator delete(room);
+      this_scheduler == nullptr || is_of_reserve(room)) {
+    free_surely(room);
     return;
   }
   blocks.first[i] = ::new (room) message_blocks::free_block{blocks.first[i]};

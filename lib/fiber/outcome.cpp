@@ -12,9 +12,9 @@
 
 namespace motet::detail {
 
-std::list<edge> take_edges(fiber_state& self) {
+edge_list take_edges(fiber_state& self) {
   if (!self.has_edges()) return {};
-  std::list<edge> edges = std::exchange(self.extras->edges, {});
+  edge_list edges = std::exchange(self.extras->edges, {});
   for (edge& e : edges) {
     if (e.thrower != nullptr) this_scheduler->unpark(*e.thrower->fiber);
   }
@@ -24,7 +24,7 @@ std::list<edge> take_edges(fiber_state& self) {
 namespace {
 
 /// Keeps errors for the cause only.
-void give_way(fiber_state& self, const std::vector<std::exception_ptr>& errors) {
+void give_way(fiber_state& self, const error_list& errors) {
   if (errors.empty()) return;
   auto& suppressed = self.more().suppressed;
   suppressed.insert(suppressed.end(), errors.begin(), errors.end());
@@ -69,8 +69,8 @@ void settle_unwound(fiber_state& self) {
 
 /// Errors of children and finalizers that nobody took make the fiber fail.
 void add_leftover_errors(fiber_state& self) {
-  std::vector<std::exception_ptr> errors;
-  std::vector<std::exception_ptr> finalizers = take_finalizer_errors(self, self.root);
+  error_list errors;
+  error_list finalizers = take_finalizer_errors(self, self.root);
   if (self.error) give_way(self, std::exchange(finalizers, {}));
   for (edge& e : take_edges(self)) {
     if (e.child.get() == nullptr) {

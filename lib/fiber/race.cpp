@@ -17,7 +17,7 @@ namespace {
 
 /// Adds errors that were not thrown to what stands behind the fiber's outcome. Fibers
 /// that race all their lives keep the newest.
-void keep_as_cause(fiber_state& self, std::vector<std::exception_ptr>& errors) {
+void keep_as_cause(fiber_state& self, error_list& errors) {
   if (errors.empty()) return;
   auto& kept = self.more().suppressed;
   kept.insert(kept.end(), errors.begin(), errors.end());
@@ -72,7 +72,7 @@ class race_scope : public cancel_scope {
 
   /// Says why there is no result.
   [[noreturn]] void fail() {
-    std::vector<std::exception_ptr> errors = std::move(late_);
+    error_list errors = std::move(late_);
     if (broken_by_) errors.insert(errors.begin(), broken_by_);
     if (!broken_by_ && !cut_short_) {
       errors.insert(errors.begin(), early_.begin(), early_.end());
@@ -126,7 +126,8 @@ class race_scope : public cancel_scope {
       return;
     }
     broken_by_ = std::move(error);
-    latch(*this, make_request(cancel_kind::failure, describe(broken_by_), where_));
+    latch(*this,
+          make_request(cancel_kind::failure, describe_if_possible(broken_by_), where_));
   }
 
   [[nodiscard]] std::size_t number_of(const fiber_state& child) const noexcept {
@@ -141,8 +142,8 @@ class race_scope : public cancel_scope {
   call_site where_;
   std::vector<fiber_ref> racers_;
   std::vector<std::size_t> with_result_;
-  std::vector<std::exception_ptr> early_;
-  std::vector<std::exception_ptr> late_;  ///< After somebody outside asked all to stop.
+  error_list early_;
+  error_list late_;  ///< After somebody outside asked all to stop.
   std::exception_ptr broken_by_;
   fiber_handle first_failed_;
   cancel_scope* outside_ = nullptr;

@@ -24,6 +24,8 @@ bool post_to(fiber_state& fiber, F what) {
   struct task : remote_task {
     fiber_handle target;
     F what;
+    static void* operator new(std::size_t size) { return allocate_surely(size); }
+    static void operator delete(void* block) noexcept { free_surely(block); }
     task(fiber_state& f, F&& w) : target(&f), what(std::move(w)) {
       run = [](remote_task& self) noexcept {
         auto& mine = static_cast<task&>(self);

@@ -43,8 +43,9 @@ void scope::fail(std::exception_ptr error) {
   if (closed_ || !error) return;
   keep(std::move(error));
   if (request == nullptr) {
-    detail::latch(*this, detail::make_request(cancel_kind::failure,
-                                              describe(errors_.back()), call_site{}));
+    detail::latch(*this, detail::make_request(
+                             cancel_kind::failure,
+                             detail::describe_if_possible(errors_.back()), call_site{}));
   }
 }
 

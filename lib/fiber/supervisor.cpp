@@ -7,6 +7,7 @@
 #include <motet/error.hpp>
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -45,7 +46,7 @@ void supervisor::on_end(queue_waiter& w) noexcept {
   c.owner->note_end(c);
 }
 
-void supervisor::note_end(child& c) {
+void supervisor::note_end(child& c) noexcept {
   ends_.push_back({&c, ending(c.who), std::exchange(c.stopping, false)});
   ++c.unheard;
   if (waiting_ != nullptr) waiting_->end();
@@ -141,7 +142,7 @@ void supervisor::hear(const run_end& end) {
 
 void supervisor::plan_rerun(const run_end& end) {
   child& c = *end.who;
-  std::vector<std::exception_ptr> answers;
+  error_list answers;
   if (end.how.failed() && !how_.on_error) answers.push_back(end.how.error());
   if (how_.strategy != restart_strategy::one_for_one) {
     // This one takes along whoever is still to be run again.
@@ -161,7 +162,7 @@ void supervisor::plan_rerun(const run_end& end) {
                      &c, std::move(answers)});
 }
 
-void supervisor::keep_unanswered(const std::vector<std::exception_ptr>& errors) {
+void supervisor::keep_unanswered(const error_list& errors) {
   for (const std::exception_ptr& error : errors) {
     if (std::find(behind_.begin(), behind_.end(), error) == behind_.end())
       behind_.push_back(error);
@@ -229,7 +230,11 @@ void supervisor::ask_to_stop(child& c) {
   fiber_state& fiber = *c.who.get();
   c.stopping = true;
   fiber.restart_pending = false;
-  fiber_ref(c.who).terminate(how_.shutdown, where_);
+  try {
+    fiber_ref(c.who).terminate(how_.shutdown, where_);
+  } catch (const std::bad_alloc&) {  // no memory for a grace: without one
+    fiber_ref(c.who).stop({}, where_);
+  }
 }
 
 void supervisor::stop_those_with(child& c) {

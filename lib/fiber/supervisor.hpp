@@ -14,7 +14,6 @@
 #include <motet/supervise.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <list>
 #include <vector>
@@ -42,7 +41,9 @@ class supervisor {
 
  private:
   struct child;
-  using place = std::list<child>::iterator;
+  template <class T>
+  using sure_list = std::list<T, sure_allocator<T>>;
+  using place = sure_list<child>::iterator;
   struct child : queue_waiter {
     supervisor* owner = nullptr;
     fiber_handle who;
@@ -62,7 +63,7 @@ class supervisor {
   struct rerun {
     time_point due;
     child* who;
-    std::vector<std::exception_ptr> answers;  ///< The errors that called for it.
+    error_list answers;  ///< The errors that called for it.
   };
   struct trouble {
     time_point at;
@@ -73,7 +74,7 @@ class supervisor {
 
   void watch_for_newcomers(supervisor* who) noexcept;
   static void on_end(queue_waiter& w) noexcept;
-  void note_end(child& c);
+  void note_end(child& c) noexcept;
   void wait();
 
   void watch();
@@ -99,7 +100,7 @@ class supervisor {
   void leave();
   void shut_down();
   void hear_last() noexcept;
-  void keep_unanswered(const std::vector<std::exception_ptr>& errors);
+  void keep_unanswered(const error_list& errors);
   void release(child& c) noexcept;
   void give_back(child& c) noexcept;
   [[noreturn]] void throw_reason();
@@ -109,19 +110,19 @@ class supervisor {
   const supervision& how_;
   const call_site where_;
   std::uint64_t last_number_ = 0;
-  std::list<child> children_;      ///< In the order in which they are started.
+  sure_list<child> children_;      ///< In the order in which they are started.
   place alive_ = children_.end();  ///< One that had not ended when last looked for.
-  std::deque<run_end> ends_;
-  std::deque<rerun> reruns_;      ///< By time, as the back-off is always the same.
-  std::deque<trouble> recent_;    ///< Not longer ago than `within`.
+  sure_list<run_end> ends_;
+  sure_list<rerun> reruns_;       ///< By time, as the back-off is always the same.
+  sure_list<trouble> recent_;     ///< Not longer ago than `within`.
   std::size_t restarts_ = 0;      ///< How many of these count.
   news_wait* waiting_ = nullptr;  ///< For any of that.
 
   std::exception_ptr left_by_;
-  bool unwound_ = false;                    ///< `left_by_` is a `cancelled`.
-  fiber_handle source_;                     ///< In which it arose, when giving up.
-  std::vector<std::exception_ptr> behind_;  ///< The cause of giving up.
-  std::vector<std::exception_ptr> unheard_;
+  bool unwound_ = false;  ///< `left_by_` is a `cancelled`.
+  fiber_handle source_;   ///< In which it arose, when giving up.
+  error_list behind_;     ///< The cause of giving up.
+  error_list unheard_;
 };
 
 }  // namespace motet::detail

@@ -7,6 +7,7 @@
 #include <motet/timeout.hpp>
 
 #include <algorithm>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -14,9 +15,13 @@ namespace motet::detail {
 
 namespace {
 
-request_record* deadline_record(duration span, call_site where) {
-  return make_request(cancel_kind::deadline,
-                      "the timeout of " + describe_span(span) + " ran out", where);
+request_record* deadline_record(duration span, call_site where) noexcept {
+  std::string text;
+  try {
+    text = "the timeout of " + describe_span(span) + " ran out";
+  } catch (const std::bad_alloc&) {  // time has run out all the same
+  }
+  return make_request(cancel_kind::deadline, text, where);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -19,12 +20,14 @@ namespace motet {
 
 namespace detail {
 
-request_record* make_request(cancel_kind kind, std::string_view why, call_site where) {
-  cancel_reason reason{.kind = kind,
-                       .message = std::string(why),
-                       .source = {},
-                       .where = where,
-                       .at = clock::now()};
+request_record* make_request(cancel_kind kind, std::string_view why,
+                             call_site where) noexcept {
+  cancel_reason reason{
+      .kind = kind, .message = {}, .source = {}, .where = where, .at = clock::now()};
+  try {
+    reason.message = why;
+  } catch (const std::bad_alloc&) {  // who asked, and where, is said all the same
+  }
   if (this_scheduler != nullptr) reason.source = this_fiber::self();
   return new request_record(std::move(reason));
 }
@@ -91,14 +94,21 @@ bool begin_grace(fiber_state& fiber, duration grace, request_record* why) {
   scheduler& s = *this_scheduler;
   const time_point when = add_saturated(s.time().not_before_now(), grace);
   if (fiber.asked > disposition::restart) return shorten_grace(fiber, when, why);
-  auto timer = std::make_unique<grace_timer>();
-  timer->deadline = when;
+  fiber_extras& extras = fiber.more();
+  std::unique_ptr<grace_timer> timer;
+  try {
+    timer = std::make_unique<grace_timer>();
+    timer->deadline = when;
+    s.timers().add(*timer, timer_heap::rank::scope);
+  } catch (...) {
+    drop_reference(why);
+    throw;
+  }
   timer->expired = &on_grace_over;
   timer->fiber = &fiber;
   timer->why = why;
-  s.timers().add(*timer, timer_heap::rank::scope);
   fiber.asked = disposition::stop;
-  fiber.more().grace = std::move(timer);
+  extras.grace = std::move(timer);
   notify_below(fiber.root);  // tokens are requested now, fibers once the grace is over
   return true;
 }
@@ -230,8 +240,9 @@ bool fiber_ref::cancel_with(std::exception_ptr error, call_site where) const {
   return on_owner(*fiber, [error = std::move(error), where](fiber_state& f) {
     if (f.phase == fiber_phase::ended || f.ending) return false;
     if (f.asked <= disposition::restart) f.more().cancel_error = error;
-    return ask(f, disposition::cancel,
-               make_request(cancel_kind::cancel, describe(error), where));
+    return ask(
+        f, disposition::cancel,
+        make_request(cancel_kind::cancel, detail::describe_if_possible(error), where));
   });
 }
 

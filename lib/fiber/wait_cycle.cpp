@@ -75,7 +75,9 @@ bool waits_for(const fiber_state& target, const fiber_state& self) {
   return std::find(list.begin(), list.end(), &target) != list.end();
 }
 
-void break_cycles(scheduler& s, fiber_state& self, const cancel_scope& node) {
+namespace {
+
+void break_all(scheduler& s, fiber_state& self, const cancel_scope& node) {
   for (fiber_state* const f : all_waiting(self)) {
     if (f->phase != fiber_phase::parked || !lives_in(*f, node)) continue;
     waiter& how = *f->waiting;
@@ -89,6 +91,16 @@ void break_cycles(scheduler& s, fiber_state& self, const cancel_scope& node) {
     f->deadlocked = true;
     how.aborted = true;
     how.abort(how);
+  }
+}
+
+}  // namespace
+
+void break_cycles(scheduler& s, fiber_state& self, const cancel_scope& node) noexcept {
+  try {
+    break_all(s, self, node);
+  } catch (const std::bad_alloc&) {
+    // Not found for now. A circle that nobody breaks is told of as a deadlock.
   }
 }
 

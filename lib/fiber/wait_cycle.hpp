@@ -17,6 +17,6 @@ namespace motet::detail {
 
 /// Before `self` waits for all that live in `node`: those among them that wait for `self`
 /// get a deadlock_error.
-void break_cycles(scheduler& s, fiber_state& self, const cancel_scope& node);
+void break_cycles(scheduler& s, fiber_state& self, const cancel_scope& node) noexcept;
 
 }  // namespace motet::detail

@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -133,6 +134,8 @@ class service {
           }));
     } catch (const std::system_error& e) {  // no memory for a stack: as no descriptor
       wait_out(e.code());
+    } catch (const std::bad_alloc&) {
+      wait_out(std::make_error_code(std::errc::not_enough_memory));
     }
   }
 

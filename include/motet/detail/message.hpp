@@ -41,6 +41,8 @@ using message_ptr = std::unique_ptr<message, message_deleter>;
 
 /// Room for a message; kept by the thread for the next one when given back.
 void* allocate_message(std::size_t size);
+/// The same, for what is to be heard in any case.
+void* allocate_message_surely(std::size_t size) noexcept;
 void free_message(void* room, std::size_t size) noexcept;
 /// How many messages this thread has made and not yet destroyed.
 [[nodiscard]] std::size_t count_messages() noexcept;
@@ -83,6 +85,14 @@ message_ptr make_message(T&& value) {
     free_message(room, sizeof(node));
     throw;
   }
+}
+
+/// The same where memory must not be wanting.
+template <class T>
+message_ptr make_message_surely(T&& value) noexcept {
+  using node = message_of<message_type<T>>;
+  return message_ptr(::new (allocate_message_surely(sizeof(node)))
+                         node(std::forward<T>(value)));
 }
 
 /// Whether it was taken. A fiber that has ended drops it.
