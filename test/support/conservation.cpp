@@ -13,7 +13,9 @@
 #include <string_view>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 namespace motet::test {
 namespace {
@@ -42,20 +44,38 @@ constinit counts on_purpose{};
 constinit std::size_t cases = 0;
 constinit std::size_t leaking_cases = 0;
 
-std::size_t entries_of(const char* path) noexcept {
+template <class Filter>
+std::size_t entries_of(const char* path, Filter is_counted) noexcept {
   DIR* const folder = ::opendir(path);
   if (folder == nullptr) return 0;
   std::size_t count = 0;
-  while (::readdir(folder) != nullptr)
-    ++count;
+  while (const dirent* const entry = ::readdir(folder)) {
+    if (entry->d_name[0] != '.' && is_counted(entry->d_name)) ++count;
+  }
   ::closedir(folder);
   return count;
 }
 
-const conserve descriptors({"open descriptors",
-                            []() noexcept { return entries_of("/proc/self/fd"); }});
-const conserve threads({"threads",
-                        []() noexcept { return entries_of("/proc/self/task"); }});
+/// Workers of io_uring come and go as the kernel likes, and are listed as our threads.
+bool is_our_thread(const char* number) noexcept {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/self/task/%s/comm", number);
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;  // has ended meanwhile
+  char name[16]{};
+  const ssize_t length = ::read(file, name, sizeof name);
+  ::close(file);
+  return length > 0 &&
+         !std::string_view(name, static_cast<std::size_t>(length)).starts_with("iou-");
+}
+
+const conserve descriptors({"open descriptors", []() noexcept {
+                              return entries_of("/proc/self/fd",
+                                                [](const char*) { return true; });
+                            }});
+const conserve threads({"threads", []() noexcept {
+                          return entries_of("/proc/self/task", &is_our_thread);
+                        }});
 const conserve stacks({"stacks in use", []() noexcept {
                          return detail::stack_reserve::instance().in_use();
                        }});
