@@ -11,9 +11,11 @@
 #include <ev.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <system_error>
 
 #include <unistd.h>
 
