@@ -265,8 +265,8 @@ TEST_SUITE("kernel: races") {
   TEST_CASE("I-02: the kernel leaves a stack alone once its fiber was unwound") {
     run_on_kernel([] {
       auto [near, far] = connect_pair();
-      const std::string flood(std::size_t{1} << 20U, '\xff');
       constexpr std::size_t frame = std::size_t{48} * 1024;
+      const std::string flood(2 * frame, '\xff');
       constexpr std::byte canary{0x5a};
       int disturbed = 0;
       for (int i = 0; i < rounds; ++i) {
