@@ -230,6 +230,11 @@ TEST_SUITE("stack") {
   }
 
   TEST_CASE("pools of several threads share the reserve") {
+    {
+      // More than the threads have out at a time, so that its lists need not grow then.
+      stack_pool first(44_kib);
+      give_back_all(first, take_many(first, 500));
+    }
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([] {
