@@ -61,8 +61,29 @@ struct poll_request {
   short events;
 };
 
-using request = std::variant<accept_request, connect_request, receive_request,
-                             send_request, send_message_request, poll_request>;
+/// Where a file stands, which reading and writing moves on.
+constexpr std::int64_t current_offset = -1;
+
+/// Reads from anything that read(2) reads from: files, pipes, terminals. Result: how many
+/// bytes, which may be fewer than asked for; 0 at the end. From `offset` on if that is
+/// not `current_offset`, which is the only one for what has no positions.
+struct read_request {
+  int fd;
+  std::span<std::byte> into;
+  std::int64_t offset = current_offset;
+};
+
+/// Writes to anything that write(2) writes to; never raises SIGPIPE. Result: how many
+/// bytes, which may be fewer than asked for. `offset` as in `read_request`.
+struct write_request {
+  int fd;
+  std::span<const std::byte> from;
+  std::int64_t offset = current_offset;
+};
+
+using request =
+    std::variant<accept_request, connect_request, receive_request, send_request,
+                 send_message_request, poll_request, read_request, write_request>;
 
 /// One request, then its outcome. Lives on the stack of the fiber that waits for it.
 ///

@@ -4,7 +4,7 @@
 /// @file
 /// Who waits for what on which descriptor.
 
-#include "backend/libev/operation_list.hpp"
+#include "backend/posix/operation_list.hpp"
 
 #include <ev.h>
 

@@ -5,6 +5,7 @@
 #include "backend/posix/attempt.hpp"
 #include "backend/posix/calls.hpp"
 #include "backend/posix/fatal.hpp"
+#include "backend/posix/read_write.hpp"
 #include "backend/posix/requests.hpp"
 
 #include <algorithm>
@@ -35,9 +36,17 @@ constexpr std::uint8_t most_fired_for_nobody = 8;
 // What `operation::slot` says while the backend has it.
 constexpr std::uint32_t is_done = 0;
 constexpr std::uint32_t is_waiting = 1;
+constexpr std::uint32_t is_helped = 2;
 
 bool is_poll(const operation& op) noexcept {
   return std::holds_alternative<poll_request>(op.what);
+}
+
+/// Whether its descriptor is made and closed without our knowledge. Then the number may
+/// have a new user since it was looked at last.
+bool is_of_strangers(const operation& op) noexcept {
+  return std::holds_alternative<read_request>(op.what) ||
+         std::holds_alternative<write_request>(op.what);
 }
 
 /// Where an operation waits that is no poll.
@@ -71,12 +80,17 @@ void libev_backend::submit(operation& op) noexcept {
   refuse_after_fork();
   op.result = 0;  // Notes how far attempts have come.
   ++in_flight_;
+  if (on_disk(op.what) && helpers_.start(op)) {
+    op.slot = is_helped;
+    return;
+  }
   const readiness awaited = awaited_by(op.what);
   interest* const at = interests_.find(awaited.fd);
   if (at != nullptr && !is_poll(op)) {
     const direction& to = direction_of(*at, awaited.events);
     // Nobody overtakes those that wait; and what would be in vain is not tried.
-    if (to.exhausted || !to.waiting.empty()) return wait(op);
+    const bool in_vain = to.exhausted && !is_of_strangers(op);
+    if (in_vain || !to.waiting.empty()) return wait(op);
   }
   const std::optional<std::int32_t> result = attempt(op);
   if (!result) return wait(op);
@@ -94,6 +108,7 @@ void libev_backend::wait(operation& op) noexcept {
     direction& to = direction_of(at, awaited.events);
     to.exhausted = true;
     to.waiting.push_back(op);
+    if (is_of_strangers(op)) loop_.stop(to.watcher);
     if (ev_is_active(&to.watcher)) return;
     // Said anew each time, as the number may have a new user since it was watched last.
     ev_io_init(&to.watcher, &on_ready, awaited.fd,
@@ -123,6 +138,7 @@ void libev_backend::wait_for_readiness(operation& op, interest& at,
 }
 
 void libev_backend::cancel(operation& op) noexcept {
+  if (op.slot == is_helped && helpers_.withdraw(op)) finish(op, -ECANCELED);
   if (op.slot != is_waiting) return;
   const readiness awaited = awaited_by(op.what);
   interest& at = *interests_.find(awaited.fd);
@@ -162,6 +178,7 @@ void libev_backend::look(time_point until) noexcept {
     loop_.look();
   }
   serve_ready();
+  take_helped();
   polls_since_look_ = 0;
   found_ = done_count_;
 }
@@ -197,6 +214,14 @@ void libev_backend::serve_ready() noexcept {
     if (std::exchange(ready.lost, false)) fail_all(ready.waiting, -ENOMEM);
   }
   if (std::exchange(polls_ready_, false)) attempt_all_polls();
+}
+
+void libev_backend::take_helped() noexcept {
+  for (operation* op = helpers_.take_finished(); op != nullptr;) {
+    operation* const next = op->next;
+    finish(*op, op->result);
+    op = next;
+  }
 }
 
 void libev_backend::attempt_waiting(direction& ready) noexcept {
@@ -240,6 +265,8 @@ void libev_backend::attempt_polls(int fd) noexcept {
 
 std::int32_t libev_backend::answer(const call& question) noexcept {
   if (const auto* ask = std::get_if<close_call>(&question)) {
+    // A child of fork has none of the threads.
+    if (forks::count() == forks_before_) helpers_.let_close(ask->fd);
     interest* const at = interests_.find(ask->fd);
     if (at != nullptr) {
       if (at->waited_for()) keep_open_for_waiting(ask->fd, *at);

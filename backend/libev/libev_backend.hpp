@@ -6,15 +6,17 @@
 ///
 /// What can be done at once is done in `submit`; the rest waits until libev says that its
 /// descriptor is ready, and is then tried in `poll`. So the kernel never holds a buffer,
-/// and a cancel is immediate.
+/// and a cancel is immediate. Only files, which are always ready and never in a hurry, are
+/// read and written by threads.
 
 #include "backend/backend.hpp"
 #include "backend/libev/bell.hpp"
 #include "backend/libev/deadline.hpp"
 #include "backend/libev/event_loop.hpp"
 #include "backend/libev/interest.hpp"
-#include "backend/libev/operation_list.hpp"
 #include "backend/libev/poll_set.hpp"
+#include "backend/posix/helper_threads.hpp"
+#include "backend/posix/operation_list.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +55,7 @@ class libev_backend : public backend {
   void refuse_after_fork() const noexcept;
   void look(time_point until) noexcept;
   void serve_ready() noexcept;
+  void take_helped() noexcept;
 
   void finish(operation& op, std::int32_t result) noexcept;
   void wait(operation& op) noexcept;
@@ -76,6 +79,7 @@ class libev_backend : public backend {
   bool polls_ready_ = false;
   interest_table interests_;
   direction* latest_ready_ = nullptr;
+  helper_threads helpers_{*this};
 
   operation_list done_;
   std::size_t done_count_ = 0;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "backend/posix/attempt.hpp"
 
+#include "backend/posix/read_write.hpp"
 #include "backend/posix/requests.hpp"
+#include "backend/posix/result_of.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -21,16 +23,6 @@ using outcome = std::optional<std::int32_t>;
 
 /// What `connect_request` keeps in `operation::result` once it is under way.
 constexpr std::int32_t connecting = -EINPROGRESS;
-
-/// Makes a system call, again if a signal interrupts it. @returns >= 0, or -errno.
-template <class Call>
-std::int64_t result_of(Call call) noexcept {
-  for (;;) {
-    const std::int64_t result = call();
-    if (result >= 0) return result;
-    if (errno != EINTR) return -errno;
-  }
-}
 
 outcome unless_not_ready(std::int64_t result) noexcept {
   if (result == -EAGAIN || result == -EWOULDBLOCK) return std::nullopt;
@@ -124,6 +116,14 @@ outcome attempt_one(operation&, const poll_request& ask) noexcept {
   if (failed < 0) return static_cast<std::int32_t>(failed);
   if ((asked.revents & POLLNVAL) != 0) return -EBADF;
   return asked.revents != 0 ? outcome(asked.revents) : std::nullopt;
+}
+
+outcome attempt_one(operation&, const read_request& ask) noexcept {
+  return attempt_read(ask);
+}
+
+outcome attempt_one(operation&, const write_request& ask) noexcept {
+  return attempt_write(ask);
 }
 
 }  // namespace

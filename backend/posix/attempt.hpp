@@ -13,7 +13,8 @@
 namespace motet {
 
 /// Tries `op` now. To be tried again when what it awaits (`awaited_by`) has come; in
-/// between, `op.result` notes how far it is. It is 0 before the first attempt.
+/// between, `op.result` notes how far it is. It is 0 before the first attempt. What is
+/// `on_disk` never has to wait for that, and keeps the thread as long as the disk takes.
 /// @returns the result, or nothing as long as the operation has to wait.
 [[nodiscard]] std::optional<std::int32_t> attempt(operation& op) noexcept;
 

@@ -27,6 +27,12 @@ readiness awaited_by_one(const send_message_request& ask) noexcept {
 readiness awaited_by_one(const poll_request& ask) noexcept {
   return {ask.fd, ask.events};
 }
+readiness awaited_by_one(const read_request& ask) noexcept {
+  return {ask.fd, POLLIN};
+}
+readiness awaited_by_one(const write_request& ask) noexcept {
+  return {ask.fd, POLLOUT};
+}
 
 template <class Bytes>
 std::size_t bytes_of_whole(transfer amount, const Bytes& bytes) noexcept {

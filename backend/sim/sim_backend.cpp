@@ -13,7 +13,8 @@ namespace motet {
 namespace {
 
 constexpr std::array<const char*, std::variant_size_v<request>> names{
-    "an accept", "a connect", "a receive", "a send", "a send of pieces", "a poll"};
+    "an accept",        "a connect", "a receive", "a send",
+    "a send of pieces", "a poll",    "a read",    "a write"};
 
 std::string name_of(const request& what) {
   return names[what.index()];

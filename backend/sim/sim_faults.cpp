@@ -36,7 +36,9 @@ kind kind_of(const request& what) noexcept {
                                [](const receive_request&) { return kind::read; },
                                [](const send_request&) { return kind::write; },
                                [](const send_message_request&) { return kind::write; },
-                               [](const poll_request&) { return kind::wait; }},
+                               [](const poll_request&) { return kind::wait; },
+                               [](const read_request&) { return kind::read; },
+                               [](const write_request&) { return kind::write; }},
                     what);
 }
 

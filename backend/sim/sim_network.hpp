@@ -78,6 +78,8 @@ class sim_network {
   outcome attempt_one(sim_waiting& of, sim_socket& at, const send_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const send_message_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const poll_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const read_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const write_request& ask);
   bool reaches(sim_socket& from, const sim_fate& fate);
   sim_socket& connect(sim_socket& from, const sim_address& called);
   outcome send(sim_socket& from, std::span<const std::byte> bytes, const sim_fate& fate);

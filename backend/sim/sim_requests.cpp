@@ -200,6 +200,18 @@ sim_network::outcome sim_network::send(sim_socket& from, std::span<const std::by
   return count(part.size());
 }
 
+sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
+                                              const read_request& ask) {
+  if (ask.offset != current_offset) return -ESPIPE;
+  return attempt_one(of, at, receive_request{ask.fd, ask.into, transfer::some});
+}
+
+sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
+                                              const write_request& ask) {
+  if (ask.offset != current_offset) return -ESPIPE;
+  return attempt_one(of, at, send_request{ask.fd, ask.from, transfer::some});
+}
+
 sim_network::outcome sim_network::attempt_one(sim_waiting&, sim_socket& at,
                                               const poll_request& ask) {
   const sim_socket* const peer = find(at.peer);

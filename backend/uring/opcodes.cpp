@@ -12,6 +12,7 @@ constexpr named_opcode avoidable[] = {
     {IORING_OP_ACCEPT, "accept"},   {IORING_OP_CONNECT, "connect"},
     {IORING_OP_RECV, "recv"},       {IORING_OP_SEND, "send"},
     {IORING_OP_SENDMSG, "sendmsg"}, {IORING_OP_READ, "read"},
+    {IORING_OP_WRITE, "write"},
 };
 
 [[noreturn]] void refuse(std::string_view name) {

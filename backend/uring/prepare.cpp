@@ -48,6 +48,18 @@ void prepare_one(const poll_request& ask, std::size_t, io_uring_sqe& entry) noex
   io_uring_prep_poll_add(&entry, ask.fd, static_cast<std::uint16_t>(ask.events));
 }
 
+void prepare_one(const read_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
+  const auto size = static_cast<unsigned>(std::min(ask.into.size(), most_bytes));
+  io_uring_prep_read(&entry, ask.fd, ask.into.data(), size,
+                     static_cast<std::uint64_t>(ask.offset));
+}
+
+void prepare_one(const write_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
+  const auto size = static_cast<unsigned>(std::min(ask.from.size(), most_bytes));
+  io_uring_prep_write(&entry, ask.fd, ask.from.data(), size,
+                      static_cast<std::uint64_t>(ask.offset));
+}
+
 io_uring_op opcode_of(const request& what) noexcept {
   io_uring_sqe entry{};
   prepare(operation{what}, entry);

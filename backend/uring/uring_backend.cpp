@@ -3,6 +3,7 @@
 
 #include "backend/posix/attempt.hpp"
 #include "backend/posix/calls.hpp"
+#include "backend/posix/read_write.hpp"
 #include "backend/posix/requests.hpp"
 #include "backend/uring/fatal.hpp"
 #include "backend/uring/prepare.hpp"
@@ -104,8 +105,8 @@ void uring_backend::submit(operation& op) noexcept {
     return hand_back(op, -ENOMEM);
   }
   slot_table::slot& slot = slots_.take(op);
-  if ((avoided_ >> op.what.index() & 1) != 0) [[unlikely]] {
-    slot.avoided = true;
+  if ((avoided_ >> op.what.index() & 1) != 0 || may_raise_sigpipe(op.what)) [[unlikely]] {
+    slot.avoided = avoids_ = true;
     // What was asked for before comes first: a cancel of what this would complete.
     flush();
     return attempt_or_wait(op.slot);
@@ -114,7 +115,8 @@ void uring_backend::submit(operation& op) noexcept {
   start(op.slot);
 }
 
-/// For a request that is avoided: tries it, or asks when it is worth trying again.
+/// For a request that is avoided: tries it, or asks when it is worth trying again. A file
+/// that is avoided keeps the thread as long as the disk takes.
 void uring_backend::attempt_or_wait(std::uint32_t index) noexcept {
   slot_table::slot& slot = slots_[index];
   if (const auto result = attempt(*slot.op)) return finish(index, *result);
@@ -361,7 +363,7 @@ void uring_backend::settle_cancel(const ticket& of, std::int32_t result) noexcep
 
 std::int32_t uring_backend::answer(const call& question) noexcept {
   if (const auto* ask = std::get_if<close_call>(&question)) {
-    if (avoided_ != 0) [[unlikely]]
+    if (avoids_) [[unlikely]]
       keep_open_for_avoided(ask->fd);
     if (!to_start_again_.empty()) send_leftovers();
     // An entry names a number. Left behind, it would mean the number's next user.

@@ -85,6 +85,7 @@ class uring_backend final : public backend {
 
   ring ring_;
   std::uint32_t avoided_ = 0;  ///< Requests that the kernel is not asked for, as bits.
+  bool avoids_ = false;        ///< Some operation has been avoided.
   slot_table slots_;
   operation* first_done_ = nullptr;
   operation** last_done_ = &first_done_;

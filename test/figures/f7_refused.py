@@ -27,7 +27,7 @@ LONG = '--long' in sys.argv[2:]
 PROGRAMS = ['motet_tests', 'kernel_tests'] if LONG else ['motet_tests']
 SOME = '--source-file=*/basics_test.cpp,*/tcp_*.cpp,*/timeout_test.cpp,*/race_test.cpp,' \
        '*/scope_cancel_test.cpp,*/mailbox_test.cpp,*/shield_test.cpp'
-OPERATIONS = ('accept', 'connect', 'recv', 'send', 'sendmsg', 'read')
+OPERATIONS = ('accept', 'connect', 'recv', 'send', 'sendmsg', 'read', 'write')
 SKIPPED = 77
 SECONDS = 900 if LONG else 60
 

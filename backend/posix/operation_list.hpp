@@ -30,13 +30,16 @@ class operation_list {
 
   void pop_front() noexcept { first_ = first_->next; }
 
-  /// Takes out `op`, which is in the list. Quick for the oldest.
-  void remove(operation& op) noexcept {
+  /// Takes out `op`. Quick for the oldest. @returns whether it was in the list.
+  bool remove(operation& op) noexcept {
     operation* before = nullptr;
-    for (operation* at = first_; at != &op; at = at->next)
+    for (operation* at = first_; at != &op; at = at->next) {
+      if (at == nullptr) return false;
       before = at;
+    }
     (before == nullptr ? first_ : before->next) = op.next;
     if (last_ == &op) last_ = before;
+    return true;
   }
 
   /// Leaves the list empty. @returns the oldest, and through it all others.

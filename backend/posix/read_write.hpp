@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Reading from and writing to descriptors of any kind, without waiting where that is
+/// possible and without changing them: others may share them.
+
+#include "backend/operation.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace motet {
+
+/// Whether this is a read or a write of a file on a disk. Such a file is always ready
+/// (epoll refuses it), and yet keeps whoever reads it waiting.
+[[nodiscard]] bool on_disk(const request& what) noexcept;
+
+/// Whether this is a write that would raise SIGPIPE, were it not for `attempt_write`.
+[[nodiscard]] bool may_raise_sigpipe(const request& what) noexcept;
+
+/// Reads what is there, or waits for the disk. @returns the result; nothing as long as
+/// the request has to wait for readiness.
+[[nodiscard]] std::optional<std::int32_t> attempt_read(const read_request& ask) noexcept;
+
+/// Writes what there is room for, or waits for the disk. @returns as `attempt_read`.
+[[nodiscard]] std::optional<std::int32_t> attempt_write(
+    const write_request& ask) noexcept;
+
+}  // namespace motet
