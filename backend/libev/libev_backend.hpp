@@ -6,8 +6,8 @@
 ///
 /// What can be done at once is done in `submit`; the rest waits until libev says that its
 /// descriptor is ready, and is then tried in `poll`. So the kernel never holds a buffer,
-/// and a cancel is immediate. Only files, which are always ready and never in a hurry, are
-/// read and written by threads.
+/// and a cancel is immediate. Files, which are always ready and never in a hurry, are for
+/// threads.
 
 #include "backend/backend.hpp"
 #include "backend/libev/bell.hpp"

@@ -28,8 +28,8 @@ constexpr int nothing = -1;
 /// What `operation::result` says of an operation that has a descriptor of its own.
 constexpr std::int32_t owns_descriptor = 1;
 
-/// For what would have to wait for readiness after all: somebody has closed the file behind
-/// our back, and its number is another one's.
+/// For what would have to wait for readiness after all: somebody has closed the file
+/// behind our back, and its number is another one's.
 constexpr std::int32_t result_of_stranger = -EBADF;
 
 int descriptor_of(const operation& op) noexcept {

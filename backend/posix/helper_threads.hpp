@@ -17,7 +17,8 @@ namespace motet {
 /// parent has the threads, it may only be destroyed.
 class helper_threads {
  public:
-  /// @param woken its `wake` is called, on those threads, when there is something to take.
+  /// @param woken its `wake` is called, on those threads, when there is something to
+  /// take.
   explicit helper_threads(backend& woken) noexcept;
   helper_threads(const helper_threads&) = delete;
   helper_threads& operator=(const helper_threads&) = delete;

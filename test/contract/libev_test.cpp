@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "backend/libev/libev_backend.hpp"
 #include "test/contract/host.hpp"
+#include "test/contract/reading.hpp"
 #include "test/kernel/child.hpp"
 
 #include <doctest/doctest.h>
 #include <ev.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <memory>
 #include <string>
+
+#include <fcntl.h>
 
 namespace motet::contract {
 namespace {
@@ -54,6 +58,22 @@ TEST_SUITE("libev") {
     CHECK(on.send(pair.near, "re") == 2);
     on.collect({&receive});
     CHECK(receive.result == 2);
+  }
+
+  TEST_CASE("a child of fork has no helper threads, and ends without them") {
+    std::unique_ptr<backend> made = make_libev_backend();
+    const own_fd directory(::open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    std::array<std::byte, 8> space{};
+    operation read{read_request{directory, space}};
+    made->submit(read);
+    while (made->poll(made->now() + 10s) == nullptr) {
+    }
+    CHECK(read.result == -EISDIR);
+    test::child leaver([&](int) {
+      (void)made->answer(close_call{directory});
+      made.reset();
+    });
+    CHECK(leaver.wait().code == 0);
   }
 
   TEST_CASE("a lent loop keeps its count of activity, and none of our watchers") {
