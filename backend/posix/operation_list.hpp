@@ -16,6 +16,7 @@ class operation_list {
   operation_list() = default;
   operation_list(const operation_list&) = delete;
   operation_list& operator=(const operation_list&) = delete;
+  ~operation_list() = default;
 
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   [[nodiscard]] operation& front() const noexcept { return *first_; }
