@@ -23,9 +23,9 @@ void wake_on_signal(int) {
   woken_by_signal->wake();
 }
 
-/// Waits for nothing. @returns how often the wait ended early, ten times at most: a signal
-/// may do that, and so does the kernel when it clears up after an io_uring of before. Who
-/// rounds down is early all the time.
+/// Waits for nothing. @returns how often the wait ended early, ten times at most: a
+/// signal may do that, and so does the kernel when it clears up after an io_uring of
+/// before. Who rounds down is early all the time.
 int early_ends(host& on, time_point until) {
   int early = 0;
   do {
