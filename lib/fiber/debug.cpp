@@ -27,7 +27,10 @@ std::string counted(std::size_t n, const std::string& what) {
 }
 
 std::string quoted(const fiber_state& fiber) {
-  return "\"" + name_of(fiber) + "\"";
+  std::string text = "\"";  // step by step, as g++ 12 warns of a sum without reason
+  text += name_of(fiber);
+  text += '"';
+  return text;
 }
 
 /// What a fiber does, and since when.
