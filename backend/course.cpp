@@ -20,13 +20,10 @@ std::uint64_t course::mix(std::uint64_t x) noexcept {
   return x ^ (x >> 31U);
 }
 
-std::uint32_t course::choose(decision what, std::uint32_t count) noexcept {
+std::uint32_t course::choose(std::uint32_t count) noexcept {
   const std::size_t at = record_.size();
-  if (at < given_.size()) {
-    const choice& before = given_[at];
-    departed_ = departed_ || before.what != what || before.count != count;
-    return std::min(before.taken, count - 1);
-  }
+  // The program may have changed since, and there may be fewer ways now.
+  if (at < given_.size()) return std::min(given_[at].taken, count - 1);
   if (!seeded_) return 0;
   random_ += 0x9e37'79b9'7f4a'7c15;
   // The upper bits times the count: no division, and hardly any bias for counts this low.
@@ -36,15 +33,10 @@ std::uint32_t course::choose(decision what, std::uint32_t count) noexcept {
 std::size_t course::decide(decision what, std::size_t count) {
   if (count < 2 || calm_) return 0;
   const auto ways = static_cast<std::uint32_t>(count);
-  const std::uint32_t taken = choose(what, ways);
+  const std::uint32_t taken = choose(ways);
   record_.push_back({what, ways, taken});
   note(std::uint64_t{taken} << 32U | ways);
   return taken;
-}
-
-bool course::happens(decision what, std::size_t one_in) {
-  // The last of them, as the first is what usually happens.
-  return one_in > 1 && decide(what, one_in) == one_in - 1;
 }
 
 std::string moment_of(time_point when) {

@@ -48,8 +48,6 @@ class course {
 
   /// Which of `count` ways to go; 0 is the usual one.
   [[nodiscard]] std::size_t decide(decision what, std::size_t count);
-  /// True once in about `one_in` times; never on the usual course, nor if that is 0.
-  [[nodiscard]] bool happens(decision what, std::size_t one_in);
 
   /// Notes what happened, as numbers that are the same in every run of this course: no
   /// addresses.
@@ -63,9 +61,6 @@ class course {
   [[nodiscard]] const std::vector<choice>& record() const noexcept { return record_; }
   /// A number for all that happened so far; equal courses have equal ones.
   [[nodiscard]] std::uint64_t fingerprint() const noexcept { return print_; }
-  /// Whether a decision came up that is not in the record given.
-  [[nodiscard]] bool departed() const noexcept { return departed_; }
-
   /// From here on, unusual decisions are told in words.
   void begin_story() noexcept { telling_ = true; }
   /// Whether `tell` is worth the effort after a decision for `taken`.
@@ -77,7 +72,7 @@ class course {
 
  private:
   static std::uint64_t mix(std::uint64_t x) noexcept;
-  std::uint32_t choose(decision what, std::uint32_t count) noexcept;
+  std::uint32_t choose(std::uint32_t count) noexcept;
 
   std::vector<choice> given_;
   std::vector<choice> record_;
@@ -85,7 +80,6 @@ class course {
   std::uint64_t print_ = 0;
   bool seeded_ = false;
   bool calm_ = false;
-  bool departed_ = false;
   bool telling_ = false;
   std::vector<std::string> story_;
 };

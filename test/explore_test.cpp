@@ -271,6 +271,25 @@ TEST_SUITE("explore") {
     CHECK_THROWS_WITH(explore(1, spinning), doctest::Contains("does not end"));
   }
 
+  TEST_CASE("a daemon that never ends, stopped or not, is a failure") {
+    const auto f = [] {
+      spin_daemon([] {
+        for (;;)
+          shield([] { sleep(1s); });
+      });
+      sleep(1s);
+    };
+    CHECK_THROWS_WITH(explore(1, f), doctest::Contains("does not end"));
+  }
+
+  TEST_CASE("a run that only fails the second time is a failure") {
+    int runs = 0;
+    const auto f = [&] {
+      if (++runs % 2 == 0) throw std::runtime_error("not again");
+    };
+    CHECK_THROWS_WITH(explore(1, f), doctest::Contains("not again"));
+  }
+
   TEST_CASE("a function that is not the same twice is told so") {
     int runs = 0;
     const auto f = [&] {

@@ -2,11 +2,10 @@
 #pragma once
 
 /// @file
-/// How other threads and signal handlers end a wait.
+/// How other threads and signal handlers end a wait in the loop.
 
 #include "backend/libev/event_loop.hpp"
-
-#include <atomic>
+#include "backend/posix/wake_event.hpp"
 
 namespace motet {
 
@@ -20,14 +19,14 @@ class bell {
   ~bell();
 
   /// Ends the loop's wait, or else its next one. Any thread, and signal handlers.
-  void ring() noexcept;
+  void ring() noexcept { event_.set(); }
 
  private:
   static void on_ring(struct ev_loop*, ev_io* watcher, int) noexcept;
 
   event_loop& loop_;
+  wake_event event_{false};
   ev_io watcher_{};
-  std::atomic<bool> rung_ = false;
 };
 
 }  // namespace motet

@@ -2,25 +2,11 @@
 #include "backend/sim/sim_backend.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace motet {
-
-namespace {
-
-constexpr std::array<const char*, std::variant_size_v<request>> names{
-    "an accept",        "a connect", "a receive", "a send",
-    "a send of pieces", "a poll",    "a read",    "a write"};
-
-std::string name_of(const request& what) {
-  return names[what.index()];
-}
-
-}  // namespace
 
 void sim_backend::submit(operation& op) noexcept {
   ++in_flight_;

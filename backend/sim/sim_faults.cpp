@@ -66,19 +66,6 @@ bool premature(std::int32_t error, kind which) noexcept {
   return error == EINTR || (error == EAGAIN && which != kind::connect);
 }
 
-const char* name_of(kind which) noexcept {
-  switch (which) {
-    case kind::accept:
-      return "an accept";
-    case kind::connect:
-      return "a connect";
-    case kind::read:
-      return "a read";
-    default:
-      return "a write";
-  }
-}
-
 /// What accept(2), connect(2) and tcp(7) say that happens.
 std::span<const std::int32_t> usual_errors(kind which) noexcept {
   static constexpr std::array on_accept{EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED};
@@ -96,6 +83,21 @@ std::span<const std::int32_t> usual_errors(kind which) noexcept {
 }
 
 }  // namespace
+
+const char* name_of(const request& what) noexcept {
+  switch (kind_of(what)) {
+    case kind::accept:
+      return "an accept";
+    case kind::connect:
+      return "a connect";
+    case kind::read:
+      return "a read";
+    case kind::write:
+      return "a write";
+    default:
+      return "a wait";
+  }
+}
 
 /// One decision about several things, of which one happens, or most often none.
 class sim_faults::draw {
@@ -130,7 +132,7 @@ sim_fate sim_faults::fate_of(const request& what, time_point now) {
   fate.error = next_result(which, fd);
   if (fate.error != 0) return fate;
   if (which == kind::write || which == kind::connect) fate.late = pick_delay();
-  if (course_ != nullptr && !course_->calm()) add_chance(which, fate, now);
+  if (course_ != nullptr && !course_->calm()) add_chance(what, fate, now);
   if (fate.late > duration::zero()) ++counts.delays;
   return fate;
 }
@@ -176,7 +178,8 @@ duration sim_faults::pick_delay() {
   return conditions.least_delay + more * static_cast<int>(step) / int{delays - 1};
 }
 
-void sim_faults::add_chance(kind which, sim_fate& fate, time_point now) {
+void sim_faults::add_chance(const request& what, sim_fate& fate, time_point now) {
+  const kind which = kind_of(what);
   const testing::faults& rates = conditions.rates;
   const bool transfers = which == kind::read || which == kind::write;
   const bool connects = which == kind::connect;
@@ -185,30 +188,30 @@ void sim_faults::add_chance(kind which, sim_fate& fate, time_point now) {
   const double refusals = connects ? rates.refusals : 0;
   const double shorts = transfers ? rates.short_transfers : 0;
   const double late = which == kind::write || connects ? rates.delays : 0;
-  draw what(*course_, resets + refusals + shorts + late + rates.errors);
+  draw chance(*course_, resets + refusals + shorts + late + rates.errors);
   const char* what_happens = nullptr;
-  if (what.hits(resets)) {
+  if (chance.hits(resets)) {
     fate.reset = true;
     what_happens = "finds its connection reset";
-  } else if (what.hits(refusals)) {
+  } else if (chance.hits(refusals)) {
     fate.error = -ECONNREFUSED;
     ++counts.refusals;
     what_happens = "is refused";
-  } else if (what.hits(rates.errors)) {
+  } else if (chance.hits(rates.errors)) {
     const auto errors = usual_errors(which);
     fate.error = -errors[course_->decide(decision::fault, errors.size())];
     ++counts.errors;
     what_happens = strerrordesc_np(-fate.error);
-  } else if (what.hits(shorts)) {
+  } else if (chance.hits(shorts)) {
     fate.most = std::min(fate.most, 1 + course_->decide(decision::fault, lengths));
     what_happens = "moves a few bytes only";
-  } else if (what.hits(late)) {
+  } else if (chance.hits(late)) {
     const auto step = static_cast<int>(course_->decide(decision::fault, delays));
     fate.late += rates.longest_delay * (step + 1) / int{delays};
     what_happens = "arrives late";
   }
   if (what_happens != nullptr && course_->wants_to_hear(1)) {
-    course_->tell(moment_of(now) + ": " + name_of(which) + ": " + what_happens);
+    course_->tell(moment_of(now) + ": " + name_of(what) + ": " + what_happens);
   }
 }
 

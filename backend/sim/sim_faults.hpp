@@ -49,6 +49,9 @@ struct sim_conditions {
   }
 };
 
+/// For stories: "a read".
+[[nodiscard]] const char* name_of(const request& what) noexcept;
+
 /// What is to become of one operation.
 struct sim_fate {
   std::int32_t error = 0;                        ///< It fails with this; -errno.
@@ -77,7 +80,7 @@ class sim_faults {
   std::int32_t next_error(testing::call which, int fd);
   std::int32_t next_result(testing::call which, int fd);
   duration pick_delay();
-  void add_chance(testing::call which, sim_fate& fate, time_point now);
+  void add_chance(const request& what, sim_fate& fate, time_point now);
 
   course* course_;
 };

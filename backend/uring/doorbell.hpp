@@ -4,28 +4,24 @@
 /// @file
 /// How other threads and signal handlers end a wait in the ring.
 
+#include "backend/posix/wake_event.hpp"
+
 #include <liburing.h>
 
-#include <atomic>
 #include <cstdint>
 
 namespace motet {
 
-/// Same thread only, except `ring`.
+/// Same thread only, except `ring`. To be destroyed when the kernel does not listen.
 class doorbell {
  public:
-  doorbell() = default;
-  doorbell(const doorbell&) = delete;
-  doorbell& operator=(const doorbell&) = delete;
-  /// To be destroyed when the kernel does not listen.
-  ~doorbell();
-
-  /// To be called once, before all else. Throws `std::system_error`.
-  /// @param reads whether the ring can read.
-  void open(bool reads);
+  /// Throws `std::system_error`.
+  /// @param reads whether the ring can read. Then its event blocks: older kernels fail
+  /// reads of a non-blocking one with -EAGAIN instead of parking them.
+  explicit doorbell(bool reads) : event_(reads), reads_(reads) {}
 
   /// Safe on any thread and in signal handlers.
-  void ring() noexcept;
+  void ring() noexcept { event_.set(); }
 
   /// Whether the kernel has an entry that completes on `ring`.
   [[nodiscard]] bool listening() const noexcept { return listening_; }
@@ -35,11 +31,10 @@ class doorbell {
   void settle() noexcept;
 
  private:
-  int fd_ = -1;
-  bool reads_ = true;
+  wake_event event_;
+  const bool reads_;
   bool listening_ = false;
   std::uint64_t count_ = 0;  ///< The kernel writes here.
-  std::atomic<bool> rung_ = false;
 };
 
 }  // namespace motet

@@ -15,7 +15,10 @@ namespace motet {
 class opcode_set {
  public:
   constexpr void add(io_uring_op which) noexcept { bits_ |= bit(which); }
-  constexpr void add(opcode_set others) noexcept { bits_ |= others.bits_; }
+  [[nodiscard]] constexpr opcode_set operator+(opcode_set others) const noexcept {
+    others.bits_ |= bits_;
+    return others;
+  }
   [[nodiscard]] constexpr bool contains(io_uring_op which) const noexcept {
     return (bits_ & bit(which)) != 0;
   }

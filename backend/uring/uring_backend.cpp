@@ -80,12 +80,11 @@ duration delay_of(int tries) noexcept {
 
 }  // namespace
 
-uring_backend::uring_backend(const uring_options& options) : ring_(options.queues) {
-  opcode_set missing = opcodes_missing(ring_);
-  missing.add(options.without);
-  avoided_ = requests_made_of(missing);
-  door_.open(!missing.contains(IORING_OP_READ));
-}
+uring_backend::uring_backend(const uring_options& options)
+    : ring_(options.queues),
+      to_avoid_(options.without + opcodes_missing(ring_)),
+      avoided_(requests_made_of(to_avoid_)),
+      door_(!to_avoid_.contains(IORING_OP_READ)) {}
 
 uring_backend::~uring_backend() {
   if (in_flight() != 0) fatal("destroyed with operations in flight");

@@ -84,8 +84,9 @@ class uring_backend final : public backend {
   bool try_again(std::uint32_t index, std::int32_t why) noexcept;
 
   ring ring_;
-  std::uint32_t avoided_ = 0;  ///< Requests that the kernel is not asked for, as bits.
-  bool avoids_ = false;        ///< Some operation has been avoided.
+  const opcode_set to_avoid_;
+  const std::uint32_t avoided_;  ///< The requests that are made of those, as bits.
+  bool avoids_ = false;          ///< Some operation has been avoided.
   slot_table slots_;
   operation* first_done_ = nullptr;
   operation** last_done_ = &first_done_;

@@ -25,25 +25,17 @@ using motet::detail::this_scheduler;
 /// How long to wait for descriptors or memory to come free.
 constexpr duration back_off = 100ms;
 
+/// There is no way to a peer any more, or was none.
+bool is_of_the_network(int error) noexcept {
+  return error == EHOSTUNREACH || error == ENETUNREACH || error == ENETDOWN ||
+         error == EHOSTDOWN || error == ENONET;
+}
+
 /// Errors of one connection that broke before it was taken. The next accept does not have
 /// them (accept(2), "Error handling").
 bool is_of_the_connection(int error) noexcept {
-  switch (error) {
-    case ECONNABORTED:
-    case ECONNRESET:
-    case ETIMEDOUT:
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case EPERM:
-      return true;
-    default:
-      return false;
-  }
+  return is_of_the_network(error) || error == ECONNABORTED || error == ECONNRESET ||
+         error == ETIMEDOUT || error == EPROTO || error == ENOPROTOOPT || error == EPERM;
 }
 
 bool is_shortage(int error) noexcept {
@@ -53,20 +45,8 @@ bool is_shortage(int error) noexcept {
 /// What connections end with when their peer is gone, or the way there (tcp(7): an error
 /// that ICMP has told of takes the place of a timeout).
 bool is_of_a_peer(int error) noexcept {
-  switch (error) {
-    case ECONNRESET:
-    case EPIPE:
-    case ETIMEDOUT:
-    case ENOTCONN:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case ENETDOWN:
-    case EHOSTDOWN:
-    case ENONET:
-      return true;
-    default:
-      return false;
-  }
+  return is_of_the_network(error) || error == ECONNRESET || error == EPIPE ||
+         error == ETIMEDOUT || error == ENOTCONN;
 }
 
 /// " 127.0.0.1:7000"; nothing if the socket does not know any more.

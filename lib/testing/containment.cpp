@@ -3,7 +3,6 @@
 
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/life.hpp"
-#include "lib/fiber/verbs.hpp"
 #include "lib/fiber/walk_tree.hpp"
 
 #include <motet/error.hpp>
@@ -57,10 +56,7 @@ void containment::give_up(const std::string& why) {
   if (rescues_ == 0) {
     wrong_.push_back("does not end: " + why);
     this_scheduler->deadlock_report = why;
-    motet::detail::request_record* const request =
-        motet::detail::make_request(cancel_kind::stop, why, call_site{});
-    request->why.source = {};  // not the fiber that happens to run
-    ask(*body_.get(), motet::detail::disposition::stop, request);
+    body_.stop(why, call_site{});  // what it left running has been stopped already
   }
   fail_all_waits();
 }

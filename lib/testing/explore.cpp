@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "backend/course.hpp"
 #include "backend/sim/sim_backend.hpp"
-#include "lib/core/scheduler.hpp"
 #include "lib/fiber/run_on.hpp"
+#include "lib/testing/between_turns.hpp"
 #include "lib/testing/containment.hpp"
 #include "lib/testing/course_file.hpp"
 
@@ -40,7 +40,7 @@ class course_run {
  public:
   course_run(const explore_options& options, motet::detail::function_ref<void()> f,
              course& how)
-      : options_(options), f_(f), how_(how), turn_(*this) {}
+      : options_(options), f_(f), how_(how) {}
   course_run(const course_run&) = delete;
   course_run& operator=(const course_run&) = delete;
 
@@ -61,18 +61,6 @@ class course_run {
   }
 
  private:
-  /// Between two turns; who is at a point has parked by then, or runs on.
-  struct turn_task : motet::detail::remote_task {
-    course_run& of;
-    bool posted = false;
-    explicit turn_task(course_run& t) : of(t) {
-      run = [](remote_task& self) noexcept {
-        static_cast<turn_task&>(self).posted = false;
-        static_cast<turn_task&>(self).of.end_by_force();
-      };
-    }
-  };
-
   void run_in_main() {
     scheduler& s = *this_scheduler;
     start_ = s.kernel().now();
@@ -100,11 +88,10 @@ class course_run {
     }
     const bool overdue = passed - calm_at_ > options_.patience;
     if (!overdue && points_ - calm_since_ < most_points) return;
-    if (!std::exchange(turn_.posted, true)) s.door().post(turn_);
+    force_.soon();
   }
 
   void end_by_force() noexcept {
-    if (contained_.body().done()) return;
     contained_.give_up("for " + std::to_string(points_ - calm_since_) +
                        " points nothing was left to chance any more, and it still runs");
   }
@@ -120,7 +107,7 @@ class course_run {
   const explore_options& options_;
   motet::detail::function_ref<void()> f_;
   course& how_;
-  turn_task turn_;
+  between_turns force_{[this] { end_by_force(); }};
   containment contained_{
       [this](const std::exception_ptr& error, const char* how) { hear_of(error, how); }};
   verdict result_;
@@ -178,10 +165,15 @@ class exploration {
     course how(seed);
     try_course(how, seed);
     course again(seed);
-    const verdict second = course_run(options_, f_, again).run();
-    if (again.fingerprint() == how.fingerprint()) return;
-    const auto& a = how.record();
-    const auto& b = again.record();
+    verdict second = course_run(options_, f_, again).run();
+    if (again.fingerprint() != how.fingerprint()) tell_apart(how, again, seed);
+    if (!second.good()) fail(again.record(), seed, std::move(second));
+  }
+
+  [[noreturn]] static void tell_apart(const course& one, const course& other,
+                                      std::uint64_t seed) {
+    const auto& a = one.record();
+    const auto& b = other.record();
     const auto parted = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
     throw explore_error(
         "explore: seed " + std::to_string(seed) +
@@ -219,7 +211,7 @@ class exploration {
     const std::vector<choice> least = reduce(record);
     course how(least);
     how.begin_story();
-    const verdict last = course_run(options_, f_, how).run();
+    static_cast<void>(course_run(options_, f_, how).run());
     if (!options_.record.empty()) write_course(options_.record, least);
     std::string text = "explore: " + tried(seed) + " failed";
     for (const std::string& wrong : first.wrong)

@@ -173,11 +173,11 @@ void trial::reach(fiber_state& at) noexcept {
   endless_ = reached_ > limit();
   // In all runs alike: one point, then a turn, so that all take the same course.
   s.take_turn_soon();
-  if (!std::exchange(turn_.posted, true)) s.door().post(turn_);
+  turn_.soon();
 }
 
 void trial::take_turn() noexcept {
-  if (this_scheduler == nullptr || !at_) return;
+  if (!at_) return;
   const fiber_state& at = *at_.get();
   if (recording() && !contained_.body().done()) {
     const bool waits = at.phase == fiber_phase::parked;

@@ -4,7 +4,7 @@
 /// @file
 /// One run of a function that is cancelled at one of its points.
 
-#include "lib/core/remote_queue.hpp"
+#include "lib/testing/between_turns.hpp"
 #include "lib/testing/containment.hpp"
 
 #include <motet/cancel_everywhere.hpp>
@@ -67,7 +67,7 @@ class trial {
  public:
   trial(const cancel_everywhere_options& options, motet::detail::function_ref<void()> f,
         route& known, injection where)
-      : options_(options), f_(f), known_(known), where_(where), turn_(*this) {}
+      : options_(options), f_(f), known_(known), where_(where) {}
   trial(const trial&) = delete;
   trial& operator=(const trial&) = delete;
 
@@ -80,18 +80,6 @@ class trial {
   [[nodiscard]] bool hit_again() const noexcept { return delivered_ > 1; }
 
  private:
-  /// A turn of the scheduler after a point: the fiber has parked by then.
-  struct turn_task : motet::detail::remote_task {
-    trial& of;
-    bool posted = false;
-    explicit turn_task(trial& t) : of(t) {
-      run = [](remote_task& self) noexcept {
-        static_cast<turn_task&>(self).posted = false;
-        static_cast<turn_task&>(self).of.take_turn();
-      };
-    }
-  };
-
   [[nodiscard]] bool recording() const noexcept { return where_.point == 0; }
   [[nodiscard]] bool simulated() const noexcept {
     return known_.kernel == backend_kind::sim;
@@ -116,7 +104,8 @@ class trial {
   motet::detail::function_ref<void()> f_;
   route& known_;
   const injection where_;
-  turn_task turn_;
+  /// A turn of the scheduler after a point: the fiber has parked by then.
+  between_turns turn_{[this] { take_turn(); }};
   containment contained_{
       [this](const std::exception_ptr& error, const char* how) { hear_of(error, how); }};
   timeout* clock_ = nullptr;  ///< Around all of it, for a deadline.
