@@ -313,6 +313,11 @@ class scheduler {
   alternate_stack signal_stack_;
 };
 
+/// Whether the fiber belongs to the scheduler of this thread.
+[[nodiscard]] inline bool is_local(const fiber_state& fiber) noexcept {
+  return this_scheduler != nullptr && fiber.door == &this_scheduler->door();
+}
+
 [[noreturn]] void throw_outside(const char* what);
 
 /// Asks the kernel of this thread's scheduler, or the system itself outside of one.

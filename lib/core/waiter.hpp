@@ -15,7 +15,8 @@ struct fiber_state;
 /// Lives on the parked fiber's stack.
 struct waiter {
   /// Ends the wait early: unparks the fiber now, or sees to it that something does soon.
-  /// Called once at most. Null: this wait cannot be cut short.
+  /// Not called again, unless it has put `aborted` back: then what was waited for is here
+  /// already. Null: this wait cannot be cut short.
   void (*abort)(waiter&) noexcept = nullptr;
   /// For people: "sleep", "receive".
   const char* what = "";

@@ -12,11 +12,6 @@
 
 namespace motet::detail {
 
-/// Whether the fiber belongs to the scheduler of this thread.
-[[nodiscard]] inline bool is_local(const fiber_state& fiber) noexcept {
-  return this_scheduler != nullptr && fiber.door == &this_scheduler->door();
-}
-
 /// Has `what(fiber)` done on the fiber's thread, soon. Any thread.
 /// @returns whether it will be; if not, `what` is dropped.
 template <class F>

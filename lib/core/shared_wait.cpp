@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "lib/core/shared_wait.hpp"
+
+#include <mutex>
+
+#include <sched.h>
+
+namespace motet::detail {
+
+void await_gate(std::atomic<bool>& held) noexcept {
+  constexpr unsigned patience = 100;
+  for (unsigned tries = 1;; ++tries) {
+    // Looking does not take the cache line away from whoever is about to leave.
+    if (!held.load(std::memory_order_relaxed) &&
+        !held.exchange(true, std::memory_order_acquire)) {
+      return;
+    }
+    if (tries >= patience) sched_yield();
+  }
+}
+
+namespace {
+
+/// How a shared place is given up, unless somebody has taken it: then the wake-up is on
+/// its way, and what the fiber waited for is its own.
+void leave_shared_queue(waiter& how) noexcept {
+  auto& w = static_cast<shared_waiter&>(how);
+  {
+    const std::lock_guard guarded(w.guard);
+    if (w.queue == nullptr) {
+      w.aborted = false;
+      w.fiber->deadlocked = false;
+      return;
+    }
+    w.queue->remove(w);
+  }
+  this_scheduler->unpark(*w.fiber);
+}
+
+void arrive(remote_task& task) noexcept {
+  this_scheduler->unpark(*static_cast<shared_waiter::arrival_task&>(task).of->fiber);
+}
+
+}  // namespace
+
+shared_waiter::shared_waiter(scheduler& s, gate& guards, const char* waits_for,
+                             call_site place) noexcept
+    : guard(guards) {
+  what = waits_for;
+  where = place;
+  abort = &leave_shared_queue;
+  fiber = &s.running();
+  arrival.run = &arrive;
+  arrival.of = this;
+}
+
+void wake(shared_waiter& w) noexcept {
+  if (is_local(*w.fiber)) return this_scheduler->unpark(*w.fiber);
+  // Its scheduler lives as long as any of its fibers waits.
+  w.fiber->door->post(w.arrival);
+}
+
+void wake_taken(wait_queue taken) noexcept {
+  for (queue_waiter* w = taken.first; w != nullptr;) {
+    queue_waiter* const next = w->next;
+    wake(static_cast<shared_waiter&>(*w));
+    w = next;
+  }
+}
+
+}  // namespace motet::detail

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// @file
+/// Waiting for what fibers of several threads share.
+///
+/// A wait queue and the gate in front of it. Who waits has its place on its own stack.
+/// Whoever takes it out, holding the gate, has decided how the wait ends; after leaving
+/// the gate it wakes the fiber, by a task if that is another thread's. A fiber whose
+/// place was taken is unparked by nothing else meanwhile, not by a request to stop.
+
+#include "lib/core/cancel_tree.hpp"
+#include "lib/core/remote_queue.hpp"
+#include "lib/core/scheduler.hpp"
+#include "lib/core/waiter.hpp"
+
+#include <motet/detail/gate.hpp>
+
+#include <sys/single_threaded.h>
+
+namespace motet::detail {
+
+/// Waits for somebody to leave: for an instant, unless that thread was put aside.
+void await_gate(std::atomic<bool>& held) noexcept;
+
+inline void gate::lock() noexcept {
+  // An atomic exchange costs more than all the rest of an uncontended lock.
+  if (__libc_single_threaded) {
+    held_.store(true, std::memory_order_relaxed);
+  } else if (held_.exchange(true, std::memory_order_acquire)) [[unlikely]] {
+    await_gate(held_);
+  }
+}
+
+inline void gate::unlock() noexcept {
+  held_.store(false, std::memory_order_release);
+}
+
+/// A place in a queue that a gate guards. To be made by the fiber that will wait.
+struct shared_waiter : queue_waiter {
+  gate& guard;
+  struct arrival_task : remote_task {
+    shared_waiter* of = nullptr;
+  } arrival;  ///< Brings the wake-up to the fiber's thread.
+
+  shared_waiter(scheduler& s, gate& guards, const char* waits_for,
+                call_site place) noexcept;
+};
+
+/// Wakes the fiber of a place that was taken out of its queue. The gate is not held: the
+/// place, and what it waited for, may be gone when this returns. Any thread.
+void wake(shared_waiter& w) noexcept;
+
+/// Takes the first out of a queue that is not empty. The gate is held.
+[[nodiscard]] inline shared_waiter& take_first(wait_queue& queue) noexcept {
+  auto& w = static_cast<shared_waiter&>(*queue.first);
+  queue.remove(w);
+  return w;
+}
+
+/// Takes all out of a queue, whose gate is held: `wake_taken` wakes them later.
+[[nodiscard]] inline wait_queue take_all(wait_queue& queue) noexcept {
+  const wait_queue taken = queue;
+  for (queue_waiter* w = queue.first; w != nullptr; w = w->next)
+    w->queue = nullptr;
+  queue = {};
+  return taken;
+}
+/// Wakes all, oldest first. The gate is not held.
+void wake_taken(wait_queue taken) noexcept;
+
+/// Puts `how` at the end of `queue`, leaves the gate, and parks until it was taken out.
+/// Throws if the wait was cut short before that.
+template <class Waiter>
+void wait_behind(scheduler& s, wait_queue& queue, Waiter& how) {
+  queue.push(how);
+  how.guard.unlock();
+  park(s, how);
+}
+
+}  // namespace motet::detail
