@@ -46,6 +46,10 @@ class backend {
   /// @returns >= 0, or -errno.
   [[nodiscard]] virtual std::int32_t answer(const call& question) noexcept = 0;
 
+  /// Whether some other thread is at work that will call `wake`. Simulated time must not
+  /// run ahead of it: a clock that jumps is to pass as real time does meanwhile.
+  virtual void expect_wakes(bool) noexcept {}
+
   /// The time that `poll` waits by.
   [[nodiscard]] virtual time_point now() const noexcept = 0;
 

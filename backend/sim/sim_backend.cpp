@@ -2,11 +2,41 @@
 #include "backend/sim/sim_backend.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstddef>
+#include <ctime>
 #include <string>
 #include <vector>
 
+#include <semaphore.h>
+
 namespace motet {
+
+namespace {
+
+time_point real_time() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return time_point(std::chrono::seconds(now.tv_sec) +
+                    std::chrono::nanoseconds(now.tv_nsec));
+}
+
+timespec as_timespec(time_point when) noexcept {
+  const auto all = when.time_since_epoch();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(all);
+  return {seconds.count(), (all - seconds).count()};
+}
+
+}  // namespace
+
+sim_backend::sim_backend(course* how) noexcept : course_(how), network_(how) {
+  ::sem_init(&wakes_, 0, 0);
+}
+
+sim_backend::~sim_backend() {
+  ::sem_destroy(&wakes_);
+}
 
 void sim_backend::submit(operation& op) noexcept {
   ++in_flight_;
@@ -19,10 +49,11 @@ void sim_backend::cancel(operation& op) noexcept {
 
 operation* sim_backend::poll(time_point until) noexcept {
   // Whoever called `wake` wants to be heard now, not at the end of the wait.
-  const bool woken = woken_.exchange(false);
+  const bool woken = take_wake();
   operation* finished = network_.take_finished();
   if (finished == nullptr && !woken) {
-    const time_point next = std::min(until, network_.next_arrival());
+    time_point next = std::min(until, network_.next_arrival());
+    if (expects_wakes_ && next > now()) next = wait_for_wake(next);
     if (next != time_point::max()) network_.pass(std::max(next, now()));
     finished = network_.take_finished();
   }
@@ -65,7 +96,32 @@ void sim_backend::note(const operation& op) noexcept {
 }
 
 void sim_backend::wake() noexcept {
-  woken_.store(true);
+  if (!woken_.exchange(true)) ::sem_post(&wakes_);
+}
+
+bool sim_backend::take_wake() noexcept {
+  if (!woken_.exchange(false)) return false;
+  // No post is lost: one for each time the flag was set. If it comes later than its flag,
+  // it ends a later wait early, which does no harm.
+  const int saved = errno;
+  static_cast<void>(::sem_trywait(&wakes_));
+  errno = saved;
+  return true;
+}
+
+/// Waits for real. @returns when it is: `until` if nobody called.
+time_point sim_backend::wait_for_wake(time_point until) noexcept {
+  const int saved = errno;
+  const time_point start = real_time();
+  const timespec end = as_timespec(detail::add_saturated(start, until - now()));
+  int failed = 0;
+  do {
+    failed = ::sem_clockwait(&wakes_, CLOCK_MONOTONIC, &end);
+  } while (failed != 0 && errno == EINTR);
+  errno = saved;
+  if (failed != 0) return until;
+  woken_.exchange(false);
+  return std::min(until, now() + (real_time() - start));
 }
 
 std::int32_t sim_backend::answer(const call& question) noexcept {

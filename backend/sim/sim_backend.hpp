@@ -17,21 +17,28 @@
 #include <cstddef>
 #include <memory>
 
+#include <semaphore.h>
+
 namespace motet {
 
 /// Same thread only, except `wake`. Time starts at 0 and moves in `poll` and `advance`.
 class sim_backend final : public backend {
  public:
   /// @param how decides what is up to chance; it outlives the backend. Null: nothing is.
-  explicit sim_backend(course* how = nullptr) noexcept : course_(how), network_(how) {}
+  explicit sim_backend(course* how = nullptr) noexcept;
+  sim_backend(const sim_backend&) = delete;
+  sim_backend& operator=(const sim_backend&) = delete;
+  ~sim_backend() override;
 
   void submit(operation& op) noexcept override;
   void cancel(operation& op) noexcept override;
-  /// Never really waits: jumps to `until`, or to where something that is on its way
+  /// Does not really wait, but jumps to `until`, or to where something that is on its way
   /// arrives if that is earlier. Asked to wait for ever with nothing left to happen, it
-  /// returns nothing and lets no time pass: that is how a deadlock looks.
+  /// returns nothing and lets no time pass: that is how a deadlock looks. As long as a
+  /// wake is expected, it waits as real backends do, and as much time passes.
   [[nodiscard]] operation* poll(time_point until) noexcept override;
   void wake() noexcept override;
+  void expect_wakes(bool some) noexcept override { expects_wakes_ = some; }
   [[nodiscard]] std::int32_t answer(const call& question) noexcept override;
 
   [[nodiscard]] time_point now() const noexcept override { return network_.now(); }
@@ -50,13 +57,17 @@ class sim_backend final : public backend {
   [[nodiscard]] sim_network& network() noexcept { return network_; }
 
  private:
+  [[nodiscard]] bool take_wake() noexcept;
+  [[nodiscard]] time_point wait_for_wake(time_point until) noexcept;
   operation* in_some_order(operation* finished);
   void note(const operation& op) noexcept;
 
   course* const course_;
   sim_network network_;
   std::size_t in_flight_ = 0;
+  bool expects_wakes_ = false;
   std::atomic<bool> woken_ = false;
+  sem_t wakes_;  ///< At least one if `woken_`: what to wait for.
 };
 
 [[nodiscard]] std::unique_ptr<backend> make_sim_backend(course* how = nullptr);

@@ -220,10 +220,15 @@ class scheduler {
     run_stop_callbacks();
   }
 
-  /// Somebody outside of motet's sight will wake a fiber: nothing is deadlocked
-  /// meanwhile.
-  void expect_wake() noexcept { ++expected_wakes_; }
-  void wake_came() noexcept { --expected_wakes_; }
+  /// Somebody outside of this scheduler's sight will wake a fiber: nothing is deadlocked
+  /// meanwhile, and simulated time does not jump.
+  void expect_wake() noexcept {
+    if (expected_wakes_++ == 0) kernel_->expect_wakes(true);
+  }
+  void wake_came() noexcept {
+    MOTET_EXPECT(expected_wakes_ != 0);
+    if (--expected_wakes_ == 0) kernel_->expect_wakes(false);
+  }
 
  private:
   /// Of an id, those that count the fibers of a scheduler; above them, the scheduler's.

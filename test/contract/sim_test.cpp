@@ -7,10 +7,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace motet::contract {
@@ -94,6 +96,44 @@ TEST_SUITE("contract: simulation") {
     CHECK(sim.on->now() == time_point(49ms));
     CHECK(sim.on.receive(far) == "hello");
     CHECK(sim.on->now() == time_point(50ms));
+  }
+
+  TEST_CASE("time does not jump while a wake is expected, and passes while it waits") {
+    simulation sim;
+    sim.on->expect_wakes(true);
+    const auto real = std::chrono::steady_clock::now();
+    CHECK_FALSE(sim.on.poll(time_point(1ms)));
+    CHECK(sim.on->now() == time_point(1ms));
+    CHECK(std::chrono::steady_clock::now() - real >= 1ms);
+    {
+      std::jthread waker([&] { sim.on->wake(); });
+      CHECK_FALSE(sim.on.poll(time_point::max()));
+    }
+    CHECK(sim.on->now() < time_point(1h));
+    sim.on->expect_wakes(false);
+    CHECK_FALSE(sim.on.poll(time_point(2h)));
+    CHECK(sim.on->now() == time_point(2h));
+  }
+
+  TEST_CASE("a wake before the wait is heard, and one is enough for several") {
+    simulation sim;
+    sim.on->expect_wakes(true);
+    sim.on->wake();
+    sim.on->wake();
+    CHECK_FALSE(sim.on.poll(time_point::max()));
+    CHECK(sim.on->now() == time_point(0ms));
+    CHECK_FALSE(sim.on.poll(time_point(1ms)));
+    CHECK(sim.on->now() == time_point(1ms));
+  }
+
+  TEST_CASE("what is on its way arrives while a wake is expected") {
+    simulation sim;
+    const auto [near, far] = sim.on.connect();
+    sim.delay(2ms, 2ms);
+    sim.on->expect_wakes(true);
+    REQUIRE(sim.on.send(near, "hello") == 5);
+    CHECK(sim.on.receive(far) == "hello");
+    CHECK(sim.on->now() == time_point(2ms));
   }
 
   TEST_CASE("on the usual course nothing goes wrong by chance") {
