@@ -30,6 +30,7 @@ LAYERS = {
     'lib/fiber/': ('lib/fiber/', 'lib/core/', 'motet/'),
     'lib/fiber/run': ('lib/fiber/', 'lib/core/', 'backend/backend.hpp',
                       'backend/course.hpp', 'backend/make_backend.hpp', 'motet/'),
+    'lib/sync/': ('lib/sync/', 'lib/fiber/', 'lib/core/', 'motet/'),
     'lib/testing/': ('lib/', 'backend/', 'motet/'),
     'lib/io/': ('lib/io/', 'lib/core/', 'lib/fiber/', 'backend/operation.hpp', 'motet/'),
     'lib/': ('lib/', 'backend/', 'motet/'),

@@ -8,6 +8,7 @@
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
 #include <motet/cancel_on.hpp>
+#include <motet/channel.hpp>
 #include <motet/debug.hpp>
 #include <motet/disconnect.hpp>
 #include <motet/endpoint.hpp>

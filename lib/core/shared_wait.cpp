@@ -60,6 +60,11 @@ void wake(shared_waiter& w) noexcept {
   w.fiber->door->post(w.arrival);
 }
 
+void forsake(shared_waiter& w, const char* gone) noexcept {
+  w.what = gone;
+  w.abort = [](waiter& how) noexcept { this_scheduler->unpark(*how.fiber); };
+}
+
 void wake_taken(wait_queue taken) noexcept {
   for (queue_waiter* w = taken.first; w != nullptr;) {
     queue_waiter* const next = w->next;

@@ -69,6 +69,10 @@ void wake(shared_waiter& w) noexcept;
 /// Wakes all, oldest first. The gate is not held.
 void wake_taken(wait_queue taken) noexcept;
 
+/// What a place stands in line for is about to be gone, and it was taken out: only a
+/// request ends that wait, as usually one soon does. The gate is held. Same thread only.
+void forsake(shared_waiter& w, const char* gone) noexcept;
+
 /// Puts `how` at the end of `queue`, leaves the gate, and parks until it was taken out.
 /// Throws if the wait was cut short before that.
 template <class Waiter>
