@@ -104,7 +104,7 @@ def points_in(text):
         full = '::'.join([*scopes, name or ''])
         if name is None or '@file' in comment or 'detail' in full.split('::'):
             return
-        told = re.search(r'\b(Never parks|Blocks the thread)\b', comment)
+        told = re.search(r'\b(Never parks|Parks in a shield|Blocks the thread)\b', comment)
         inherited = comment.startswith('As above') and before and not told
         before = SAYS_SO.search(comment) is not None or inherited
         if before:

@@ -202,11 +202,12 @@ def check_block(path, number, block, head):
     text = ' '.join(block)
     if not SAYS.search(text) and not text.startswith('As above'):
         complain(path, number, 'the comment does not say whether it parks: "Cancellation point.", '
-                 '"Never parks." or "Blocks the thread."')
+                 '"Never parks.", "Parks in a shield." or "Blocks the thread."')
 
 
 # "Cancellation point if `f` has one." counts, and "As above" says what that says.
-SAYS = re.compile(r'\b(Cancellation point|Never parks|Blocks the thread)\b[^.]*\.')
+SAYS = re.compile(r'\b(Cancellation point|Never parks|Parks in a shield|Blocks the thread)\b'
+                  r'[^.]*\.')
 
 
 def strip_template(head):

@@ -13,8 +13,10 @@
 ///     });
 
 #include <motet/call_site.hpp>
-#include <motet/detail/fiber_lock.hpp>
+#include <motet/detail/holding.hpp>
+#include <motet/mutex.hpp>
 
+#include <atomic>
 #include <concepts>
 #include <stdexcept>
 #include <type_traits>
@@ -36,8 +38,8 @@ struct modify_options {
   bool poison = false;
 };
 
-/// A value and the lock that guards it. The lock is held while a callable runs, which may
-/// park; waiting for it can be cancelled. Same thread only.
+/// A value and the mutex that guards it, which is held while a callable runs, which may
+/// park; waiting for it can be cancelled. By fibers of any thread.
 template <class T>
 class guarded {
   static_assert(std::is_object_v<T> && !std::is_const_v<T>);
@@ -60,7 +62,7 @@ class guarded {
     static_assert(
         std::copy_constructible<T> && std::is_move_assignable_v<T>,
         "what cannot be copied is changed in place: modify({.poison = true}, f)");
-    const detail::holding turn(lock_, "a guarded value", where);
+    const detail::holding turn(mutex_, "a guarded value", where);
     look();
     T copy = value_;
     if constexpr (std::is_void_v<std::invoke_result_t<F, T&>>) {
@@ -78,7 +80,7 @@ class guarded {
     if constexpr (std::copy_constructible<T> && std::is_move_assignable_v<T>) {
       if (!options.poison) return modify(std::forward<F>(f), where);
     }
-    const detail::holding turn(lock_, "a guarded value", where);
+    const detail::holding turn(mutex_, "a guarded value", where);
     look();
     try {
       return std::forward<F>(f)(value_);
@@ -92,14 +94,14 @@ class guarded {
   /// @throws as above. Cancellation point.
   template <class F>
   auto read(F&& f, call_site where = call_site::here()) const {
-    const detail::holding turn(lock_, "a guarded value", where);
+    const detail::holding turn(mutex_, "a guarded value", where);
     look();
     return std::forward<F>(f)(value_);
   }
 
   /// Replaces the value, a poisoned one too. Cancellation point.
   void set(T value, call_site where = call_site::here()) {
-    const detail::holding turn(lock_, "a guarded value", where);
+    const detail::holding turn(mutex_, "a guarded value", where);
     value_ = std::move(value);
     poisoned_ = false;
   }
@@ -112,8 +114,8 @@ class guarded {
     if (poisoned_) throw poisoned_error();
   }
 
-  mutable detail::fiber_lock lock_;
-  bool poisoned_ = false;
+  mutable mutex mutex_;
+  std::atomic<bool> poisoned_{false};
   T value_;
 };
 

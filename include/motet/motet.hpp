@@ -9,10 +9,12 @@
 #include <motet/cancel.hpp>
 #include <motet/cancel_on.hpp>
 #include <motet/channel.hpp>
+#include <motet/condition.hpp>
 #include <motet/debug.hpp>
 #include <motet/disconnect.hpp>
 #include <motet/endpoint.hpp>
 #include <motet/error.hpp>
+#include <motet/event.hpp>
 #include <motet/fiber.hpp>
 #include <motet/fiber_local.hpp>
 #include <motet/fiber_ref.hpp>
@@ -22,6 +24,7 @@
 #include <motet/interrupt_all.hpp>
 #include <motet/link.hpp>
 #include <motet/mailbox.hpp>
+#include <motet/mutex.hpp>
 #include <motet/no_suspend.hpp>
 #include <motet/once.hpp>
 #include <motet/outcome.hpp>
@@ -31,6 +34,7 @@
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/scope_ref.hpp>
+#include <motet/semaphore.hpp>
 #include <motet/shield.hpp>
 #include <motet/spin.hpp>
 #include <motet/spin_loop.hpp>

@@ -11,16 +11,18 @@
 /// thread to come by ends the process, or waits for itself if there are other threads.
 
 #include <motet/call_site.hpp>
-#include <motet/detail/fiber_lock.hpp>
+#include <motet/detail/holding.hpp>
+#include <motet/mutex.hpp>
 
+#include <atomic>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 namespace motet {
 
-/// A value that is made once, on demand, by an initialiser that may park. Same thread
-/// only.
+/// A value that is made once, on demand, by an initialiser that may park. By fibers of
+/// any thread.
 template <class T = void>
 class once {
   static_assert(!std::is_reference_v<T>, "keep a pointer, or what is referred to");
@@ -38,21 +40,27 @@ class once {
   /// @throws deadlock_error if called from within `make`. Cancellation point.
   template <class F>
   T& operator()(F&& make, call_site where = call_site::here()) {
-    if (value_) {
+    if (ready()) {
       detail::pass_point("once", where);
     } else {
-      const detail::holding turn(lock_, "a once to be made", where);
-      if (!value_) value_.emplace(std::forward<F>(make)());
+      const detail::holding turn(mutex_, "a once to be made", where);
+      if (!value_) {
+        value_.emplace(std::forward<F>(make)());
+        ready_.store(true, std::memory_order_release);
+      }
     }
     return *value_;
   }
 
   /// Whether it was made.
-  [[nodiscard]] bool ready() const noexcept { return value_.has_value(); }
+  [[nodiscard]] bool ready() const noexcept {
+    return ready_.load(std::memory_order_acquire);
+  }
 
  private:
-  detail::fiber_lock lock_;
+  mutex mutex_;
   std::optional<T> value_;
+  std::atomic<bool> ready_{false};  ///< That it is, for who has not locked.
 };
 
 /// As above, for something that is done once.

@@ -45,19 +45,19 @@ void arrive(remote_task& task) noexcept {
 
 shared_waiter::shared_waiter(scheduler& s, gate& guards, const char* waits_for,
                              call_site place) noexcept
-    : guard(guards) {
+    : guard(guards), whose(s.running()) {
   what = waits_for;
   where = place;
   abort = &leave_shared_queue;
-  fiber = &s.running();
+  fiber = &whose;
   arrival.run = &arrive;
   arrival.of = this;
 }
 
 void wake(shared_waiter& w) noexcept {
-  if (is_local(*w.fiber)) return this_scheduler->unpark(*w.fiber);
+  if (is_local(w.whose)) return this_scheduler->unpark(w.whose);
   // Its scheduler lives as long as any of its fibers waits.
-  w.fiber->door->post(w.arrival);
+  w.whose.door->post(w.arrival);
 }
 
 void forsake(shared_waiter& w, const char* gone) noexcept {

@@ -39,6 +39,8 @@ inline void gate::unlock() noexcept {
 /// A place in a queue that a gate guards. To be made by the fiber that will wait.
 struct shared_waiter : queue_waiter {
   gate& guard;
+  fiber_state&
+      whose;  ///< As `fiber`, which is set anew when it parks: for other threads.
   struct arrival_task : remote_task {
     shared_waiter* of = nullptr;
   } arrival;  ///< Brings the wake-up to the fiber's thread.

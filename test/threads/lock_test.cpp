@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+#include <motet/motet.hpp>
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace motet {
+namespace {
+
+/// A scheduler in real time. What is lost between threads is an error, not a hang.
+template <class F>
+void run_for_real(F&& f) {
+  run({.signals = signal_policy::none}, [&] { cancel_after(30s, f); });
+}
+
+/// `f(index)` on a scheduler each of two threads.
+template <class F>
+void run_on_two(F&& f) {
+  const std::jthread other([&] { run_for_real([&] { f(1U); }); });
+  run_for_real([&] { f(0U); });
+}
+
+TEST_SUITE("threads: locks") {
+  TEST_CASE("fibers of two schedulers have a mutex one at a time") {
+    static constexpr int rounds = 200;
+    mutex m;
+    long counter = 0;
+    run_on_two([&](unsigned) {
+      with_scope([&](scope& s) {
+        for (int f = 0; f < 4; ++f) {
+          s.spin([&] {
+            for (int i = 0; i < rounds; ++i) {
+              const std::lock_guard held(m);
+              const long seen = counter;
+              if (i % 16 == 0) yield();
+              counter = seen + 1;
+            }
+          });
+        }
+      });
+    });
+    CHECK(counter == 2L * 4 * rounds);
+  }
+
+  TEST_CASE("C-05: cancelled at random, fibers of two schedulers lose no mutex") {
+    static constexpr int rounds = 300;
+    mutex m;
+    long counter = 0;
+    std::atomic<long> expected{0};
+    run_on_two([&](unsigned index) {
+      with_scope([&](scope& s) {
+        for (unsigned f = 0; f < 4; ++f) {
+          s.spin([&, seed = index * 4 + f] {
+            std::minstd_rand random(seed + 1);
+            for (int i = 0; i < rounds; ++i) {
+              const auto patience = std::chrono::microseconds(random() % 40);
+              move_on_after(patience, [&] {
+                std::unique_lock<mutex> held;
+                if (random() % 2 == 0) {
+                  held = std::unique_lock(m);
+                } else {
+                  held = std::unique_lock(m, patience / 2);
+                  if (!held) return;
+                }
+                ++counter;
+                ++expected;
+                if (random() % 4 == 0) yield();
+              });
+            }
+          });
+        }
+      });
+    });
+    CHECK(counter == expected);
+    CHECK(m.try_lock());
+    m.unlock();
+  }
+
+  TEST_CASE("C-08: a condition is signalled by a plain thread, and nothing is lost") {
+    static constexpr int rounds = 200;
+    mutex m;
+    condition changed;
+    int jobs = 0;
+    run_for_real([&] {
+      const std::jthread producer([&] {
+        for (int i = 0; i < rounds; ++i) {
+          while (!m.try_lock())
+            std::this_thread::yield();
+          ++jobs;
+          m.unlock();
+          changed.notify_one();
+        }
+      });
+      int done = 0;
+      with_scope([&](scope& s) {
+        for (int f = 0; f < 3; ++f) {
+          s.spin_daemon([&] {
+            for (unsigned i = 0;; ++i) {
+              std::unique_lock lock(m);
+              const auto enough = std::chrono::microseconds(i % 50);
+              if (!changed.wait_for(lock, enough, [&] { return jobs > 0; })) continue;
+              --jobs;
+              ++done;
+              if (done == rounds) changed.notify_all();
+            }
+          });
+        }
+        std::unique_lock lock(m);
+        changed.wait(lock, [&] { return done == rounds; });
+      });
+      CHECK(jobs == 0);
+      CHECK(done == rounds);
+    });
+  }
+
+  TEST_CASE("C-10: permits go to and fro between threads, cancelled at random") {
+    static constexpr int rounds = 300;
+    semaphore sem(3);
+    std::atomic<int> held{0};
+    std::atomic<bool> too_many{false};
+    run_on_two([&](unsigned index) {
+      with_scope([&](scope& s) {
+        for (unsigned f = 0; f < 4; ++f) {
+          s.spin([&, seed = index * 4 + f] {
+            std::minstd_rand random(seed + 1);
+            for (int i = 0; i < rounds; ++i) {
+              const auto n = 1 + random() % 3;
+              move_on_after(std::chrono::microseconds(random() % 40), [&] {
+                sem.acquire(n);
+                const finally back([&] {
+                  held -= static_cast<int>(n);
+                  sem.release(n);
+                });
+                if ((held += static_cast<int>(n)) > 3) too_many = true;
+                yield();
+              });
+            }
+          });
+        }
+      });
+    });
+    CHECK_FALSE(too_many);
+    CHECK(sem.available() == 3);
+    CHECK(sem.waiting() == 0);
+  }
+
+  TEST_CASE("permits that a plain thread releases arrive, all of them") {
+    static constexpr int rounds = 500;
+    semaphore sem(0);
+    run_for_real([&] {
+      const std::jthread giver([&] {
+        for (int i = 0; i < rounds; ++i)
+          sem.release();
+      });
+      for (int i = 0; i < rounds; ++i)
+        sem.acquire();
+    });
+    CHECK(sem.available() == 0);
+  }
+
+  TEST_CASE("an event that a plain thread sets may be gone at once") {
+    static constexpr int rounds = 200;
+    std::atomic<event*> to_set{nullptr};
+    std::atomic<bool> over{false};
+    run_for_real([&] {
+      const std::jthread setter([&] {
+        while (!over) {
+          event* const e = to_set.exchange(nullptr);
+          if (e != nullptr) {
+            e->set();
+          } else {
+            std::this_thread::yield();
+          }
+        }
+      });
+      int seen = 0;
+      for (int i = 0; i < rounds; ++i) {
+        const auto e = std::make_unique<event>();
+        to_set = e.get();
+        if (i % 2 == 0) std::this_thread::yield();  // set before the wait, at times
+        e->wait();
+        ++seen;
+      }
+      over = true;
+      CHECK(seen == rounds);
+    });
+  }
+
+  TEST_CASE("C-22: a once is made once by fibers of two schedulers") {
+    for (int round = 0; round < 20; ++round) {
+      once<std::vector<int>> made;
+      std::atomic<int> times{0};
+      std::atomic<int> wrong{0};
+      run_on_two([&](unsigned) {
+        with_scope([&](scope& s) {
+          for (int f = 0; f < 4; ++f) {
+            s.spin([&] {
+              const auto& v = made([&] {
+                ++times;
+                yield();
+                return std::vector{1, 2, 3};
+              });
+              if (v.size() != 3) ++wrong;
+            });
+          }
+        });
+      });
+      REQUIRE(times == 1);
+      REQUIRE(wrong == 0);
+    }
+  }
+
+  TEST_CASE("C-15: a guarded value is changed by fibers of two schedulers") {
+    static constexpr int rounds = 200;
+    guarded<int> number(0);
+    run_on_two([&](unsigned) {
+      for (int i = 0; i < rounds; ++i) {
+        number.modify([](int& n) {
+          const int seen = n;
+          yield();
+          n = seen + 1;
+        });
+      }
+    });
+    run_for_real([&] { number.read([](const int& n) { CHECK(n == 2 * rounds); }); });
+  }
+}
+
+}  // namespace
+}  // namespace motet
