@@ -19,10 +19,6 @@ void await_gate(std::atomic<bool>& held) noexcept {
   }
 }
 
-namespace {
-
-/// How a shared place is given up, unless somebody has taken it: then the wake-up is on
-/// its way, and what the fiber waited for is its own.
 void leave_shared_queue(waiter& how) noexcept {
   auto& w = static_cast<shared_waiter&>(how);
   {
@@ -41,21 +37,7 @@ void arrive(remote_task& task) noexcept {
   this_scheduler->unpark(*static_cast<shared_waiter::arrival_task&>(task).of->fiber);
 }
 
-}  // namespace
-
-shared_waiter::shared_waiter(scheduler& s, gate& guards, const char* waits_for,
-                             call_site place) noexcept
-    : guard(guards), whose(s.running()) {
-  what = waits_for;
-  where = place;
-  abort = &leave_shared_queue;
-  fiber = &whose;
-  arrival.run = &arrive;
-  arrival.of = this;
-}
-
-void wake(shared_waiter& w) noexcept {
-  if (is_local(w.whose)) return this_scheduler->unpark(w.whose);
+void wake_elsewhere(shared_waiter& w) noexcept {
   // Its scheduler lives as long as any of its fibers waits.
   w.whose.door->post(w.arrival);
 }

@@ -36,22 +36,44 @@ inline void gate::unlock() noexcept {
   held_.store(false, std::memory_order_release);
 }
 
+/// How a shared place is given up, unless somebody has taken it: then the wake-up is on
+/// its way, and what the fiber waited for is its own.
+void leave_shared_queue(waiter& how) noexcept;
+/// What a wake-up does when it has come to the fiber's thread.
+void arrive(remote_task& task) noexcept;
+
 /// A place in a queue that a gate guards. To be made by the fiber that will wait.
 struct shared_waiter : queue_waiter {
   gate& guard;
-  fiber_state&
-      whose;  ///< As `fiber`, which is set anew when it parks: for other threads.
+  /// As `fiber`, which is set anew when it parks: for other threads.
+  fiber_state& whose;
   struct arrival_task : remote_task {
     shared_waiter* of = nullptr;
   } arrival;  ///< Brings the wake-up to the fiber's thread.
 
   shared_waiter(scheduler& s, gate& guards, const char* waits_for,
-                call_site place) noexcept;
+                call_site place) noexcept
+      : guard(guards), whose(s.running()) {
+    what = waits_for;
+    where = place;
+    abort = &leave_shared_queue;
+    fiber = &whose;
+    arrival.run = &arrive;
+    arrival.of = this;
+  }
 };
+
+void wake_elsewhere(shared_waiter& w) noexcept;
 
 /// Wakes the fiber of a place that was taken out of its queue. The gate is not held: the
 /// place, and what it waited for, may be gone when this returns. Any thread.
-void wake(shared_waiter& w) noexcept;
+inline void wake(shared_waiter& w) noexcept {
+  if (is_local(w.whose)) [[likely]] {
+    this_scheduler->unpark(w.whose);
+  } else {
+    wake_elsewhere(w);
+  }
+}
 
 /// Takes the first out of a queue that is not empty. The gate is held.
 [[nodiscard]] inline shared_waiter& take_first(wait_queue& queue) noexcept {
@@ -78,7 +100,8 @@ void forsake(shared_waiter& w, const char* gone) noexcept;
 /// Puts `how` at the end of `queue`, leaves the gate, and parks until it was taken out.
 /// Throws if the wait was cut short before that.
 template <class Waiter>
-void wait_behind(scheduler& s, wait_queue& queue, Waiter& how) {
+[[gnu::always_inline]] inline void wait_behind(scheduler& s, wait_queue& queue,
+                                               Waiter& how) {
   queue.push(how);
   how.guard.unlock();
   park(s, how);

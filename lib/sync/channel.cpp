@@ -12,13 +12,13 @@ namespace motet::detail {
 namespace {
 
 /// Takes a place out of its queue: the last that is done with one that is not woken.
-void leave(wait_queue& queue, channel_place& place) noexcept {
+inline void leave(wait_queue& queue, channel_place& place) noexcept {
   queue.remove(place);
   place.queued.store(false, std::memory_order_release);
 }
 
 /// The first in line whose wait can still be ended, and is, by whoever asks; or null.
-channel_place* first_willing(wait_queue& queue) noexcept {
+inline channel_place* first_willing(wait_queue& queue) noexcept {
   while (!queue.empty()) {
     auto& place = static_cast<channel_place&>(*queue.first);
     if (place.of == nullptr || place.of->claim(place.index)) return &place;
@@ -27,8 +27,8 @@ channel_place* first_willing(wait_queue& queue) noexcept {
   return nullptr;
 }
 
-void end_wait(wait_queue& queue, channel_place& place, step how,
-              afterwards& after) noexcept {
+inline void end_wait(wait_queue& queue, channel_place& place, step how,
+                     afterwards& after) noexcept {
   place.ended = how;
   leave(queue, place);
   after.wake(place);
@@ -36,8 +36,9 @@ void end_wait(wait_queue& queue, channel_place& place, step how,
 
 /// Moves a value for a place in line. If that throws, the place stays where it is; but a
 /// choice cannot be claimed twice: it has to begin anew.
-void hand_over(const channel_core& at, wait_queue& queue, channel_place& place, void* to,
-               void* from, afterwards& after) {
+[[gnu::always_inline]] inline void hand_over(const channel_core& at, wait_queue& queue,
+                                             channel_place& place, void* to, void* from,
+                                             afterwards& after) {
   try {
     at.values.kind().move(to, from);
   } catch (...) {
@@ -61,24 +62,8 @@ void refill(channel_core& c, afterwards& after) noexcept {
   }
 }
 
-/// Waits in line. The gate is held on entry, and not on return.
-MOTET_JUMPS_BACK step wait_in_line(scheduler& s, channel_core& at, wait_queue& queue,
-                                   void* value, const char* what, call_site where) {
-  channel_place how(s, at.guard, what, where, value);
-  wait_behind(s, queue, how);
-  // From here on the channel may be gone.
-  if (how.error) std::rethrow_exception(std::move(how.error));
-  return how.ended;
-}
-
-}  // namespace
-
-void afterwards::wake(channel_place& place) noexcept {
-  woken_.push(place);
-  place.queue = nullptr;
-}
-
-step put(channel_core& to, void* from, afterwards& after) {
+[[gnu::always_inline]] inline step put_now(channel_core& to, void* from,
+                                           afterwards& after) {
   if (to.closed) return step::closed;
   if (channel_place* const receiver = first_willing(to.receivers)) {
     hand_over(to, to.receivers, *receiver, receiver->value, from, after);
@@ -90,7 +75,8 @@ step put(channel_core& to, void* from, afterwards& after) {
   return step::done;
 }
 
-step take(channel_core& from, void* to, afterwards& after) {
+[[gnu::always_inline]] inline step take_now(channel_core& from, void* to,
+                                            afterwards& after) {
   value_queue& values = from.values;
   if (values.size() != 0) {
     if (!from.senders.empty() && !values.has_room_after_pop()) return step::grow;
@@ -104,6 +90,40 @@ step take(channel_core& from, void* to, afterwards& after) {
     return step::done;
   }
   return from.closed ? step::closed : step::wait;
+}
+
+/// Waits in line. The gate is held on entry, and not on return.
+[[gnu::always_inline]] inline step wait_in_line(scheduler& s, channel_core& at,
+                                                wait_queue& queue, void* value,
+                                                const char* what, call_site where) {
+  channel_place how(s, at.guard, what, where, value);
+  wait_behind(s, queue, how);
+  // From here on the channel may be gone.
+  if (how.error) std::rethrow_exception(std::move(how.error));
+  return how.ended;
+}
+
+/// What both ways to receive share.
+[[gnu::always_inline]] inline step receive_here(channel_core& c, void* room,
+                                                call_site where) {
+  scheduler& s = here("channel::receive");
+  enter_point(s, where);
+  afterwards after;
+  std::unique_lock held(c.guard);
+  const step how = growing([&] { return take_now(c, room, after); }, c, after);
+  if (how != step::wait) return how;
+  held.release();
+  return wait_in_line(s, c, c.receivers, room, "a value in a channel", where);
+}
+
+}  // namespace
+
+step put(channel_core& to, void* from, afterwards& after) {
+  return put_now(to, from, after);
+}
+
+step take(channel_core& from, void* to, afterwards& after) {
+  return take_now(from, to, after);
 }
 
 channel_core::~channel_core() {
@@ -124,7 +144,7 @@ MOTET_JUMPS_BACK void channel_core::send(void* value, call_site where) {
   {
     afterwards after;
     std::unique_lock held(guard);
-    how = growing([&] { return put(*this, value, after); }, *this, after);
+    how = growing([&] { return put_now(*this, value, after); }, *this, after);
     if (how == step::wait) {
       held.release();
       how = wait_in_line(s, *this, senders, value,
@@ -138,24 +158,16 @@ MOTET_JUMPS_BACK void channel_core::send(void* value, call_site where) {
 bool channel_core::try_send(void* value) {
   afterwards after;
   const std::lock_guard held(guard);
-  return growing([&] { return put(*this, value, after); }, *this, after) == step::done;
+  return growing([&] { return put_now(*this, value, after); }, *this, after) ==
+         step::done;
 }
 
 MOTET_JUMPS_BACK bool channel_core::receive_next(void* room, call_site where) {
-  scheduler& s = here("channel::receive");
-  enter_point(s, where);
-  afterwards after;
-  std::unique_lock held(guard);
-  step how = growing([&] { return take(*this, room, after); }, *this, after);
-  if (how == step::wait) {
-    held.release();
-    how = wait_in_line(s, *this, receivers, room, "a value in a channel", where);
-  }
-  return how == step::done;
+  return receive_here(*this, room, where) == step::done;
 }
 
 MOTET_JUMPS_BACK void channel_core::receive(void* room, call_site where) {
-  if (!receive_next(room, where)) {
+  if (receive_here(*this, room, where) == step::closed) [[unlikely]] {
     throw closed_error("receive from a channel that is closed and empty");
   }
 }
@@ -163,7 +175,8 @@ MOTET_JUMPS_BACK void channel_core::receive(void* room, call_site where) {
 bool channel_core::try_receive(void* room) {
   afterwards after;
   const std::lock_guard held(guard);
-  return growing([&] { return take(*this, room, after); }, *this, after) == step::done;
+  return growing([&] { return take_now(*this, room, after); }, *this, after) ==
+         step::done;
 }
 
 void channel_core::close() noexcept {

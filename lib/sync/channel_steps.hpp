@@ -61,13 +61,19 @@ class afterwards {
   afterwards(const afterwards&) = delete;
   afterwards& operator=(const afterwards&) = delete;
   ~afterwards() {
-    if (!woken_.empty()) wake_taken(woken_);
+    while (woken_ != nullptr) {
+      detail::wake(static_cast<channel_place&>(*std::exchange(woken_, woken_->next)));
+    }
     while (unneeded_ != nullptr)
       free_block(std::exchange(unneeded_, unneeded_->next));
   }
 
   /// Wakes a place that was taken out.
-  void wake(channel_place& place) noexcept;
+  void wake(channel_place& place) noexcept {
+    place.next = nullptr;
+    (woken_ != nullptr ? last_->next : woken_) = &place;
+    last_ = &place;
+  }
   void free(value_block* block) noexcept {
     if (block == nullptr) return;
     block->next = unneeded_;
@@ -75,7 +81,8 @@ class afterwards {
   }
 
  private:
-  wait_queue woken_;
+  queue_waiter* woken_ = nullptr;  ///< The oldest; `next` is the next one.
+  queue_waiter* last_ = nullptr;
   value_block* unneeded_ = nullptr;
 };
 
@@ -86,7 +93,9 @@ class afterwards {
 
 /// The same with `step` for either; leaves the gate to make a block, if that is needed.
 template <class Step>
-[[nodiscard]] step growing(Step attempt, channel_core& of, afterwards& after) {
+[[nodiscard, gnu::always_inline]] inline step growing(const Step& attempt,
+                                                      channel_core& of,
+                                                      afterwards& after) {
   for (;;) {
     const step how = attempt();
     if (how != step::grow) [[likely]] {
