@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/posix/helper_threads.hpp"
 
+#include "backend/posix/all_signals_blocked.hpp"
 #include "backend/posix/attempt.hpp"
 #include "backend/posix/operation_list.hpp"
 #include "backend/posix/requests.hpp"
@@ -9,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -39,22 +39,6 @@ int descriptor_of(const operation& op) noexcept {
 void close_own(const operation& op) noexcept {
   if (op.result == owns_descriptor) ::close(descriptor_of(op));
 }
-
-/// A thread inherits what is blocked where it is made.
-class all_signals_blocked {
- public:
-  all_signals_blocked() noexcept {
-    sigset_t all{};
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  all_signals_blocked(const all_signals_blocked&) = delete;
-  all_signals_blocked& operator=(const all_signals_blocked&) = delete;
-  ~all_signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 /// Everything but the headers for tests.
 
 #include <motet/await.hpp>
+#include <motet/blocking.hpp>
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
 #include <motet/cancel_on.hpp>

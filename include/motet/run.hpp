@@ -43,6 +43,9 @@ struct run_options {
   /// In bytes, of every fiber spun without one of its own.
   std::size_t stack_size = std::size_t{256} * 1024;
   signal_policy signals = signal_policy::stop_main;
+  /// How many threads code passed to `blocking` may take; 0: 32, or two per core if that
+  /// is more. All schedulers share one pool, as large as the largest wish among them.
+  std::size_t blocking_threads = 0;
   /// Gets errors that nobody is there to get; by default they are a line on stderr.
   std::function<void(std::exception_ptr)> on_unhandled = {};
   /// A libev loop of your own, for `run` to wait in; the backend is libev then. Your

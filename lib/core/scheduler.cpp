@@ -114,7 +114,7 @@ void scheduler::leave(sanitizer_state own) noexcept {
 fiber_state& scheduler::turn() noexcept {
   do {
     if (queue_.empty() && stuck()) hooks_.on_deadlock(*this);
-    if (queue_.empty() && to_disturb_.first == nullptr) {
+    if (queue_.empty() && to_disturb_.first == nullptr && stops_.empty()) {
       wait();
     } else {
       poll(time_point::min());
@@ -265,7 +265,7 @@ operation* scheduler::poll_among_others(time_point until) noexcept {
 bool scheduler::stuck() noexcept {
   if (among_others_) return false;  // anybody may wake anybody
   if (!timers_.empty() || expected_wakes_ != 0 || !door_->empty() ||
-      to_disturb_.first != nullptr) {
+      to_disturb_.first != nullptr || !stops_.empty()) {
     return false;
   }
   if (kernel_->in_flight() == 0) return true;

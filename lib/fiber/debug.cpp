@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "lib/blocking/pool.hpp"
 #include "lib/core/cancel_tree.hpp"
 #include "lib/core/scheduler.hpp"
 #include "lib/fiber/diagnose.hpp"
@@ -240,7 +241,8 @@ scheduler_stats stats() {
   detail::scheduler& s = *detail::this_scheduler;
   scheduler_stats now{.stacks = s.stacks_in_use(),
                       .timers = s.timers().size(),
-                      .operations = s.kernel().in_flight()};
+                      .operations = s.kernel().in_flight(),
+                      .blocking = detail::thread_pool::instance().figures()};
   detail::walk_tree(s.main(), [&](const fiber_state& fiber, std::size_t) {
     now.fibers += fiber.phase != fiber_phase::ended;
     now.runnable +=

@@ -61,6 +61,8 @@ void introduce_error(fiber_state& self, const fiber_handle& from);
 void check_end(const fiber_handle& fiber, bool has_result);
 /// Hands an error that nobody is there to get to `run_options::on_unhandled`.
 void report_unhandled(const fiber_state& from, std::exception_ptr error) noexcept;
+/// The same, of something else. Any thread: without a scheduler, it is a line on stderr.
+void report_unhandled_of(const std::string& what, std::exception_ptr error) noexcept;
 
 /// Runs an ended, restartable fiber again.
 void revive(scheduler& s, fiber_state& ended);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "backend/make_backend.hpp"
+#include "lib/blocking/job_home.hpp"
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/diagnose.hpp"
 #include "lib/fiber/home.hpp"
@@ -86,6 +87,7 @@ void on_signal(scheduler& s, int number, unsigned count) noexcept {
   if (count > 1) {
     std::fputs(dump().c_str(), stderr);
     expire_graces(s.main());
+    job_home::here().end_grace();
   }
   request_record* const why =
       make_request(cancel_kind::signal, signal_name(number), call_site{});
@@ -150,6 +152,7 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
   body_end end = run_main_body(body);
   end_children(main);
   end_daemons(s);
+  job_home::here().wait_for_abandoned();
   settle_outcome(main, std::move(end));
   destroy_locals(main);
   clear_mailbox(main.box);
@@ -177,12 +180,16 @@ cancel_scope* daemons_of(const fiber_state& fiber) noexcept {
 }
 
 void report_unhandled(const fiber_state& from, std::exception_ptr error) noexcept {
+  report_unhandled_of("fiber \"" + name_of(from) + "\"", std::move(error));
+}
+
+void report_unhandled_of(const std::string& what, std::exception_ptr error) noexcept {
   if (this_run != nullptr && this_run->options.on_unhandled) {
     this_run->options.on_unhandled(std::move(error));
     return;
   }
-  std::fprintf(stderr, "motet: nobody handles the error of fiber \"%s\": %s\n",
-               name_of(from).c_str(), describe(error).c_str());
+  std::fprintf(stderr, "motet: nobody handles the error of %s: %s\n", what.c_str(),
+               describe(error).c_str());
 }
 
 void run_main(const run_options& options, function_ref<void()> body, bool has_result) {
@@ -215,6 +222,7 @@ void run_on(std::unique_ptr<backend> kernel, course* how, const run_options& opt
       if (how != nullptr) s.take_course(*how);
       this_run = &state;
       {
+        const job_home jobs(s, options.blocking_threads);
         const signal_watch watch(s.door(), options.signals);
         signal = run_to_the_end(s, body);
       }

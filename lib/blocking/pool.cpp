@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+#include "lib/blocking/pool.hpp"
+
+#include "backend/posix/all_signals_blocked.hpp"
+
+#include <algorithm>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include <pthread.h>
+
+namespace motet::detail {
+
+namespace {
+
+/// Most of them sleep in the kernel, so there may be many more than cores; but not so
+/// many that a thousand queries at a time become a thousand threads.
+constexpr std::size_t usual_most = 32;
+
+constexpr std::chrono::seconds idle_for{10};
+
+std::size_t size_for(std::size_t wish) noexcept {
+  if (wish != 0) return wish;
+  return std::max<std::size_t>(usual_most, 2 * std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+/// A thread. One that runs a job when it is dismissed belongs to itself from then on.
+struct thread_pool::worker {
+  std::thread thread;
+  bool busy = false;
+  bool dismissed = false;
+  bool on_its_own = false;
+};
+
+thread_pool& thread_pool::instance() noexcept {
+  static auto* const one = new thread_pool;
+  return *one;
+}
+
+void thread_pool::join(std::size_t most) {
+  const std::scoped_lock hold(lock_);
+  wishes_.push_back(size_for(most));
+}
+
+void thread_pool::leave(std::size_t most) noexcept {
+  std::vector<std::unique_ptr<worker>> gone;
+  {
+    const std::scoped_lock hold(lock_);
+    wishes_.erase(std::ranges::find(wishes_, size_for(most)));
+    if (!wishes_.empty()) return;
+    gone = std::exchange(workers_, {});
+    busy_ = 0;
+    longest_wait_ = {};
+    for (auto& w : gone) {
+      w->dismissed = true;
+      if (!w->busy) continue;
+      w->on_its_own = true;
+      w->thread.detach();
+      static_cast<void>(w.release());
+    }
+  }
+  more_to_do_.notify_all();
+  for (auto& w : gone) {
+    if (w) w->thread.join();
+  }
+}
+
+std::size_t thread_pool::most() const noexcept {
+  return wishes_.empty() ? 1 : *std::ranges::max_element(wishes_);
+}
+
+void thread_pool::submit(pool_job& job) {
+  {
+    const std::scoped_lock hold(lock_);
+    const std::size_t idle = workers_.size() - busy_;
+    if (queued_ >= idle && workers_.size() < most()) add_worker();
+    job.queued = true;
+    job.since = std::chrono::steady_clock::now();
+    job.next = nullptr;
+    job.previous = last_;
+    (last_ != nullptr ? last_->next : first_) = &job;
+    last_ = &job;
+    ++queued_;
+  }
+  more_to_do_.notify_one();
+}
+
+/// Without a new one, those that there are will do it.
+void thread_pool::add_worker() {
+  try {
+    auto made = std::make_unique<worker>();
+    workers_.reserve(workers_.size() + 1);
+    const all_signals_blocked during;
+    made->thread = std::thread([this, self = made.get()] { work(*self); });
+    workers_.push_back(std::move(made));
+  } catch (const std::system_error& error) {
+    if (!workers_.empty()) return;
+    throw std::system_error(error.code(), "start a thread for code that blocks");
+  } catch (const std::bad_alloc&) {
+    if (workers_.empty()) throw;
+  }
+}
+
+void thread_pool::work(worker& self) noexcept {
+  ::pthread_setname_np(::pthread_self(), "motet-blocking");
+  std::unique_lock hold(lock_);
+  while (!self.dismissed) {
+    const bool wanted = more_to_do_.wait_for(
+        hold, idle_for, [&] { return self.dismissed || first_ != nullptr; });
+    if (self.dismissed) break;
+    if (!wanted) return forget(self);
+    do_first(self, hold);
+  }
+  if (self.on_its_own) delete &self;
+}
+
+void thread_pool::do_first(worker& self, std::unique_lock<std::mutex>& hold) noexcept {
+  pool_job& job = *first_;
+  remove_from_queue(job);
+  self.busy = true;
+  ++busy_;
+  hold.unlock();
+  job.run(job);
+  hold.lock();
+  self.busy = false;
+  if (!self.dismissed) --busy_;
+  // Free first: who hears that all is done may end the pool, and waits for threads that
+  // are free.
+  hold.unlock();
+  job.finished(job);
+  hold.lock();
+}
+
+/// A thread ends that was idle for long.
+void thread_pool::forget(worker& self) noexcept {
+  self.thread.detach();
+  workers_.erase(std::ranges::find(workers_, &self, &std::unique_ptr<worker>::get));
+}
+
+bool thread_pool::withdraw(pool_job& job) noexcept {
+  const std::scoped_lock hold(lock_);
+  if (!job.queued) return false;
+  remove_from_queue(job);
+  return true;
+}
+
+void thread_pool::remove_from_queue(pool_job& job) noexcept {
+  (job.previous != nullptr ? job.previous->next : first_) = job.next;
+  (job.next != nullptr ? job.next->previous : last_) = job.previous;
+  job.queued = false;
+  --queued_;
+  longest_wait_ = std::max<std::chrono::nanoseconds>(
+      longest_wait_, std::chrono::steady_clock::now() - job.since);
+}
+
+blocking_stats thread_pool::figures() noexcept {
+  const std::scoped_lock hold(lock_);
+  blocking_stats now{.threads = workers_.size(),
+                     .running = busy_,
+                     .queued = queued_,
+                     .longest_wait = longest_wait_};
+  if (first_ != nullptr) {
+    now.longest_wait = std::max<std::chrono::nanoseconds>(
+        now.longest_wait, std::chrono::steady_clock::now() - first_->since);
+  }
+  return now;
+}
+
+}  // namespace motet::detail
