@@ -262,6 +262,7 @@ TEST_SUITE("channel: where") {
       testing::run([] {
         channel<int> ch;
         const auto r = spin({.name = "listener"}, [&] { (void)ch.receive(); });
+        const auto c = spin([&] { select(receive_from(ch, [](int) {})); });
         channel<int> other;
         other.send(1);
       });
@@ -270,6 +271,7 @@ TEST_SUITE("channel: where") {
       const std::string text = error.what();
       CHECK(text.find("a value in a channel") != std::string::npos);
       CHECK(text.find("a receiver at a channel") != std::string::npos);
+      CHECK(text.find("one of several channels") != std::string::npos);
       CHECK(text.find("channel_value_test.cpp") != std::string::npos);
     }
   }

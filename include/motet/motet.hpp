@@ -35,6 +35,7 @@
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/scope_ref.hpp>
+#include <motet/select.hpp>
 #include <motet/semaphore.hpp>
 #include <motet/shield.hpp>
 #include <motet/spin.hpp>

@@ -77,6 +77,7 @@ void the_systems_own() {
   FD_ZERO(&none);
   timeval now{0, 0};
   select(1, &none, nullptr, nullptr, &now);
+  ::select(1, &none, nullptr, nullptr, &now);
   struct stat about {};
   ::stat("/", &about);
   (void)::time(nullptr);
@@ -85,6 +86,28 @@ void the_systems_own() {
   const std::lock_guard<std::mutex> held(one);
   std::promise<int> promised;
   (void)promised;
+}
+
+channel<int> numbers{1};
+channel<std::string> words{0};
+
+void channels() {
+  const std::size_t chosen =
+      select(receive_from(numbers, [](int) {}), send_to(words, "a literal"), after(1s));
+  select(receive_from(words, [](const std::string&) {}),
+         receive_from(words, [](std::string&&) {}),
+         receive_from(numbers, [](auto n) { n++; }),
+         send_to(numbers, 3.0F > 2 ? 1 : 2, [] {}), after(chosen * 1ms, [] {}));
+  for (auto n : numbers)
+    numbers.send(n);
+  for (std::string& word : words)
+    words.send(std::move(word));
+  channel<std::unique_ptr<int>> owned(unbounded);
+  owned.send(std::make_unique<int>(1));
+  select(send_to(owned, std::make_unique<int>(2)),
+         receive_from(owned, [](std::unique_ptr<int> own) { *own = 1; }));
+  for (auto own : owned)
+    *own = 3;
 }
 
 struct dog {
