@@ -35,6 +35,7 @@ LAYERS = {
     'lib/blocking/': ('lib/blocking/', 'lib/fiber/', 'lib/core/', 'backend/posix/',
                       'motet/'),
     'lib/sync/': ('lib/sync/', 'lib/fiber/', 'lib/core/', 'motet/'),
+    'lib/thread/': ('lib/fiber/', 'lib/core/', 'backend/make_backend.hpp', 'motet/'),
     'lib/testing/': ('lib/', 'backend/', 'motet/'),
     'lib/io/': ('lib/io/', 'lib/blocking/', 'lib/core/', 'lib/fiber/',
                 'backend/operation.hpp', 'motet/'),
@@ -47,6 +48,7 @@ LAYERS = {
     'test/contract/': ('backend/', 'motet/', 'test/'),
     'test/scenarios/examples.cpp': ('motet/', 'test/', 'examples/'),
     'test/kernel/': ('lib/', 'backend/', 'motet/', 'test/'),
+    'test/threads/': ('lib/', 'backend/', 'motet/', 'test/'),
     'examples/': ('motet/', 'examples/'),
     'bench/': ('lib/', 'backend/', 'motet/', 'bench/'),
 }

@@ -27,6 +27,10 @@ void wait_for_end(const fiber_handle& fiber, call_site where);
 void await_value(const fiber_handle& fiber, bool has_result, call_site where);
 /// Asks it to end with the value that `store` puts into its slot.
 bool move_on(const fiber_handle& fiber, function_ref<void(void*)> store, call_site where);
+/// The same on another thread, where the value arrives in a message.
+bool move_on_abroad(const fiber_handle& fiber, message_ptr value,
+                    void (*store)(void* slot, message& from), call_site where);
+[[nodiscard]] bool is_of_this_thread(const fiber_state* fiber) noexcept;
 [[noreturn]] void throw_taken();
 
 }  // namespace detail
@@ -66,23 +70,44 @@ class fiber : public fiber_ref {
     return motet::outcome<T>(handle());
   }
 
-  /// Asks it to end with `value`; what its body returns all the same wins. Never parks.
+  /// Asks it to end with `value`; what its body returns all the same wins. Any thread.
+  /// Never parks.
   template <class U = T>
   requires(!std::is_void_v<T> &&
            std::constructible_from<detail::stored<T>,
                                    U>) bool move_on(U&& value,
                                                     call_site where =
                                                         call_site::here()) const {
+    using slot_type = detail::result_slot<T>;
+    if (!detail::is_of_this_thread(get())) {
+      struct carried {
+        detail::stored<T> value;
+      };
+      return detail::move_on_abroad(
+          handle(), detail::make_message(carried{std::forward<U>(value)}),
+          [](void* slot, detail::message& from) {
+            auto& arrived = static_cast<detail::message_of<carried>&>(from).value;
+            static_cast<slot_type*>(slot)->value.emplace(std::move(arrived.value));
+          },
+          where);
+    }
     return detail::move_on(
         handle(),
         [&](void* slot) {
-          static_cast<detail::result_slot<T>*>(slot)->value.emplace(
-              std::forward<U>(value));
+          static_cast<slot_type*>(slot)->value.emplace(std::forward<U>(value));
         },
         where);
   }
   /// Asks it to end as if its body had returned. Never parks.
   bool move_on(call_site where = call_site::here()) const requires std::is_void_v<T> {
+    if (!detail::is_of_this_thread(get())) {
+      return detail::move_on_abroad(
+          handle(), {},
+          [](void* slot, detail::message&) {
+            static_cast<detail::result_slot<T>*>(slot)->value.emplace();
+          },
+          where);
+    }
     return detail::move_on(
         handle(),
         [](void* slot) { static_cast<detail::result_slot<T>*>(slot)->value.emplace(); },

@@ -42,6 +42,7 @@
 #include <motet/spin_loop.hpp>
 #include <motet/supervise.hpp>
 #include <motet/tcp.hpp>
+#include <motet/thread.hpp>
 #include <motet/throttle.hpp>
 #include <motet/time.hpp>
 #include <motet/timeout.hpp>

@@ -154,6 +154,7 @@ class scope : private detail::cancel_scope {
     detail::become_daemon(fiber);
     return fiber;
   }
+  void check_thread(const char* what) const;
   void add_finalizer(std::unique_ptr<detail::finalizer> last);
   void finalize();
   detail::cancel_scope* open_node();

@@ -202,7 +202,7 @@ std::exception_ptr take_edge(fiber_state& self) {
   auto& edges = self.extras->edges;
   edge e = std::move(edges.front());
   edges.erase(edges.begin());
-  if (e.thrower != nullptr) this_scheduler->unpark(*e.thrower->fiber);
+  if (e.thrower != nullptr) e.thrower->over(*e.thrower);
   if (fiber_state* child = e.child.get(); child != nullptr) {
     const fiber_extras* const extras = child->extras.get();
     const bool passed_on = extras != nullptr && extras->error_source.get() != nullptr;

@@ -39,12 +39,18 @@ namespace motet::detail {
 /// it, among equals the first holds.
 enum class disposition : std::uint8_t { none, restart, stop, move_on, cancel };
 
+/// Whoever waits for an exception to be thrown.
+struct thrower {
+  void (*over)(thrower&) noexcept = nullptr;  ///< It was, or never will be.
+  fiber_state* waits = nullptr;               ///< Null if it is of another thread.
+};
+
 /// An exception on its way into a fiber, thrown once.
 struct edge {
   std::exception_ptr error{};
-  fiber_handle child{};       ///< Whose error it is; null if somebody raised it.
-  waiter* thrower = nullptr;  ///< Waits until it is delivered.
-  bool committed = false;     ///< An operation was aborted for it: it will be thrown.
+  fiber_handle child{};  ///< Whose error it is; null if somebody raised it.
+  detail::thrower* thrower = nullptr;
+  bool committed = false;  ///< An operation was aborted for it: it will be thrown.
 };
 
 using edge_list = std::list<edge, sure_allocator<edge>>;
@@ -72,6 +78,8 @@ struct mailbox {
   std::size_t cap = 0;
   receive_waiter* receiver = nullptr;
   wait_queue senders;
+  /// Whose mailbox it is in truth: the main fiber of the thread that this one stands for.
+  fiber_state* deputy = nullptr;
   bool closed = false;  ///< What arrives is for the next run; this one gets nothing more.
 };
 

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -41,6 +42,12 @@ inline void drop_reference(request_record* record) noexcept {
     record = later;
   }
 }
+
+struct record_deleter {
+  void operator()(request_record* record) const noexcept { drop_reference(record); }
+};
+/// A request on its way.
+using record_ptr = std::unique_ptr<request_record, record_deleter>;
 
 /// Who asks, why, from where: filled in with the fiber that runs and the time. Without
 /// memory, it lacks the words.

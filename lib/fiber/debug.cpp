@@ -123,7 +123,9 @@ class description {
       if (e.child.get() != nullptr) {
         line += ", the error of fiber " + quoted(*e.child.get());
       } else if (e.thrower != nullptr) {
-        line += ", for which fiber " + quoted(*e.thrower->fiber) + " waits";
+        const fiber_state* const waits = e.thrower->waits;
+        line += ", for which fiber " +
+                (waits != nullptr ? quoted(*waits) : "of another thread") + " waits";
       }
     }
     if (edges.size() > most) line += "; ...";

@@ -5,6 +5,7 @@
 #include "lib/fiber/diagnose.hpp"
 #include "lib/fiber/finalize.hpp"
 #include "lib/fiber/home.hpp"
+#include "lib/fiber/remote.hpp"
 #include "lib/fiber/verbs.hpp"
 #include "lib/fiber/wait_cycle.hpp"
 
@@ -102,21 +103,14 @@ void end_late_children(fiber_state& self) {
     report_unhandled(self, e.error);
 }
 
-void notify_monitors(fiber_state& self) noexcept {
-  if (!self.extras) return;
-  for (const fiber_handle& monitor : self.extras->monitors) {
-    const fiber_handle who(&self);
-    send(monitor.get(), make_message_surely(ended{fiber_ref(who), ending(who)}));
-  }
-}
-
 /// Whether somebody waits for the fiber's end, or will hear of it, and takes its error.
 bool is_observed(const fiber_state& self) noexcept {
   if (!self.end_waiters.empty()) return true;
   if (!self.extras) return false;
   // One whose body is done reads no more notices.
   const auto hears = [](const fiber_handle& f) {
-    return f.get()->phase != fiber_phase::ended && !f.get()->ending;
+    if (f.get()->phase == fiber_phase::ended) return false;
+    return !is_local(*f.get()) || !f.get()->ending;
   };
   const auto& monitors = self.extras->monitors;
   return std::any_of(monitors.begin(), monitors.end(), hears);
@@ -128,14 +122,7 @@ void announce(scheduler& s, fiber_state& self) {
   self.observed = is_observed(self);
   self.phase = fiber_phase::ended;
   if (self.to_disturb) s.forget_to_disturb(self);
-  // Those who queue up again meanwhile, as supervisors do, wait for the next end.
-  const queue_waiter* const last = self.end_waiters.last;
-  for (const queue_waiter* woken = nullptr; woken != last;) {
-    woken = self.end_waiters.first;
-    s.wake_first(self.end_waiters);
-  }
-  s.wake_all(self.box.senders);
-  notify_monitors(self);
+  tell_observers(s, self);
   if (fail_linked(self)) self.observed = true;
   --count_with(self, home);
   if (!self.restartable) {
@@ -194,6 +181,24 @@ bool ended_plainly(const fiber_state& self, const body_end& end) noexcept {
 }
 
 }  // namespace
+
+void tell_monitor(fiber_state& monitor, fiber_state& who) noexcept {
+  const fiber_handle ended_one(&who);
+  send(&monitor, make_message_surely(ended{fiber_ref(ended_one), ending(ended_one)}));
+}
+
+void tell_observers(scheduler& s, fiber_state& self) noexcept {
+  // Those who queue up again meanwhile, as supervisors do, wait for the next end.
+  const queue_waiter* const last = self.end_waiters.last;
+  for (const queue_waiter* woken = nullptr; woken != last;) {
+    woken = self.end_waiters.first;
+    s.wake_first(self.end_waiters);
+  }
+  s.wake_all(self.box.senders);
+  if (!self.extras) return;
+  for (const fiber_handle& monitor : self.extras->monitors)
+    tell_monitor(*monitor.get(), self);
+}
 
 void forget_others(fiber_state& self) noexcept {
   if (!self.extras) return;

@@ -30,6 +30,11 @@ void settle_outcome(fiber_state& self, body_end end);
 /// them will end with its error.
 bool fail_linked(fiber_state& self);
 
+/// Tells those who wait for the end of `self`, which has come, and its monitors.
+void tell_observers(scheduler& s, fiber_state& self) noexcept;
+/// Sends one of them the notice.
+void tell_monitor(fiber_state& monitor, fiber_state& who) noexcept;
+
 /// Destroys its fiber_locals, the youngest first; nothing gets in meanwhile.
 void destroy_locals(fiber_state& self) noexcept;
 
@@ -78,6 +83,8 @@ void supervise_newcomer(cancel_scope& home, fiber_state& fiber) noexcept;
 /// A supervised fiber has moved to another home.
 void shelter_from_requests(fiber_state& fiber) noexcept;
 
+/// What has arrived in a mailbox goes to its deputy's.
+void pass_messages_on(fiber_state& from) noexcept;
 /// Throws away what is in a mailbox.
 void clear_mailbox(mailbox& box) noexcept;
 /// What arrives from now on is for the fiber's next run.

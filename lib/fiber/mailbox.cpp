@@ -8,6 +8,7 @@
 #include <motet/mailbox.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
@@ -31,12 +32,22 @@ struct message_blocks {
   };
   std::array<free_block*, sizes> first;
   std::array<unsigned, sizes> count;
-  std::ptrdiff_t in_use;  // what another thread frees, counts there
+  std::ptrdiff_t in_use;  // made here, less those freed here: those of others, too
 
   static std::size_t index(std::size_t size) noexcept { return (size - 1) / step; }
 };
 
 constinit thread_local message_blocks blocks{};
+/// The same for all threads that are no schedulers, or not any more.
+constinit std::atomic<std::ptrdiff_t> in_use_elsewhere{0};
+
+void count_message(std::ptrdiff_t change) noexcept {
+  if (this_scheduler != nullptr) {
+    blocks.in_use += change;
+  } else {
+    in_use_elsewhere.fetch_add(change, std::memory_order_relaxed);
+  }
+}
 
 }  // namespace
 
@@ -52,7 +63,7 @@ void* allocate_message(std::size_t size) {
   } else {
     room = ::operator new((i + 1) * message_blocks::step);
   }
-  ++blocks.in_use;
+  count_message(1);
   return room;
 }
 
@@ -60,13 +71,13 @@ void* allocate_message_surely(std::size_t size) noexcept {
   try {
     return allocate_message(size);
   } catch (const std::bad_alloc&) {
-    ++blocks.in_use;
+    count_message(1);
     return allocate_surely(size);
   }
 }
 
 void free_message(void* room, std::size_t size) noexcept {
-  --blocks.in_use;
+  count_message(-1);
   const std::size_t i = message_blocks::index(size);
   if (i >= message_blocks::sizes || blocks.count[i] == message_blocks::most ||
       this_scheduler == nullptr || is_of_reserve(room)) {
@@ -78,7 +89,8 @@ void free_message(void* room, std::size_t size) noexcept {
 }
 
 std::size_t count_messages() noexcept {
-  return blocks.in_use > 0 ? static_cast<std::size_t>(blocks.in_use) : 0;
+  const std::ptrdiff_t all = blocks.in_use + in_use_elsewhere;
+  return all > 0 ? static_cast<std::size_t>(all) : 0;
 }
 
 void forget_message_blocks() noexcept {
@@ -87,6 +99,7 @@ void forget_message_blocks() noexcept {
       ::operator delete(std::exchange(first, first->next));
   }
   blocks.count = {};
+  in_use_elsewhere += std::exchange(blocks.in_use, 0);
 }
 
 namespace {
@@ -130,6 +143,9 @@ message_ptr take_wanted(fiber_state& self, const receive_waiter& wish) noexcept 
 /// Hands over to the receiver that waits for just this, or keeps it.
 bool accept_message(fiber_state& to, message_ptr what) noexcept {
   mailbox& box = to.box;
+  if (box.deputy != nullptr && !box.closed) [[unlikely]] {
+    return send(box.deputy, std::move(what));
+  }
   receive_waiter* const receiver = box.receiver;
   if (receiver != nullptr && !box.closed && receiver->wants(what->key)) {
     // From here on the message is received, whatever happens before the receiver runs.
@@ -155,6 +171,11 @@ bool send(fiber_state* to, message_ptr what) noexcept {
   return post_to(*to, [what = std::move(what)](fiber_state& f) mutable {
     accept_message(f, std::move(what));
   });
+}
+
+void pass_messages_on(fiber_state& from) noexcept {
+  while (from.box.first != nullptr)
+    send(from.box.deputy, take_after(from.box, nullptr));
 }
 
 MOTET_JUMPS_BACK message_ptr receive_one(std::span<const type_key> keys,

@@ -16,7 +16,7 @@ edge_list take_edges(fiber_state& self) {
   if (!self.has_edges()) return {};
   edge_list edges = std::exchange(self.extras->edges, {});
   for (edge& e : edges) {
-    if (e.thrower != nullptr) this_scheduler->unpark(*e.thrower->fiber);
+    if (e.thrower != nullptr) e.thrower->over(*e.thrower);
   }
   return edges;
 }
@@ -94,20 +94,31 @@ void add_leftover_errors(fiber_state& self) {
 /// Whether the one who asked `self` to end was asked by one who … was asked by `self`.
 bool asked_in_a_circle(const fiber_state& self, const fiber_state* source) noexcept {
   constexpr int far_enough = 100;
-  for (int i = 0; i < far_enough && source != nullptr && source->reason != nullptr; ++i) {
+  for (int i = 0; i < far_enough; ++i) {
+    if (source == nullptr || !is_local(*source) || source->reason == nullptr) break;
     source = source->reason->why.source.get();
     if (source == &self) return true;
   }
   return false;
 }
 
+/// Of what another thread's fibers were asked nothing can be known here. They may have
+/// been asked by this one, or be asked yet: a reason that outlives its fiber names none.
+void cut_foreign_sources(fiber_state& self) noexcept {
+  for (request_record* r = self.reason; r != nullptr; r = r->later) {
+    const fiber_state* const source = r->why.source.get();
+    if (source != nullptr && !is_local(*source)) r->why.source = {};
+  }
+}
+
 /// A reason keeps the fiber that asked alive, and an error the one in which it arose.
 /// Where those keep each other, the reason is cut.
 void cut_reason_cycles(fiber_state& self) noexcept {
+  cut_foreign_sources(self);
   const fiber_state* const failed =
       self.extras ? self.extras->error_source.get() : nullptr;
-  for (request_record* r = failed != nullptr ? failed->reason : nullptr; r != nullptr;
-       r = r->later) {
+  const bool ours = failed != nullptr && is_local(*failed);
+  for (request_record* r = ours ? failed->reason : nullptr; r != nullptr; r = r->later) {
     const fiber_state* const source = r->why.source.get();
     if (source == &self || asked_in_a_circle(self, source)) r->why.source = {};
   }

@@ -12,10 +12,10 @@
 
 namespace motet::detail {
 
-/// Has `what(fiber)` done on the fiber's thread, soon. Any thread.
-/// @returns whether it will be; if not, `what` is dropped.
+/// Has `what(fiber)` done on the fiber's thread, soon, even if the fiber has ended by
+/// then. Any thread. @returns whether it will be; if not, `what` is dropped.
 template <class F>
-bool post_to(fiber_state& fiber, F what) {
+bool post_surely(fiber_state& fiber, F what) {
   struct task : remote_task {
     fiber_handle target;
     F what;
@@ -24,10 +24,7 @@ bool post_to(fiber_state& fiber, F what) {
     task(fiber_state& f, F&& w) : target(&f), what(std::move(w)) {
       run = [](remote_task& self) noexcept {
         auto& mine = static_cast<task&>(self);
-        // Its scheduler may have ended since, and the door be another's.
-        if (this_scheduler != nullptr && mine.target.get()->phase != fiber_phase::ended) {
-          mine.what(*mine.target.get());
-        }
+        mine.what(*mine.target.get());
         delete &mine;
       };
     }
@@ -37,6 +34,15 @@ bool post_to(fiber_state& fiber, F what) {
   if (fiber.door->post(*posted)) return true;
   delete posted;
   return false;
+}
+
+/// The same, unless the fiber has ended by then.
+template <class F>
+bool post_to(fiber_state& fiber, F what) {
+  return post_surely(fiber, [what = std::move(what)](fiber_state& f) mutable {
+    // Its scheduler may have ended since, and the door be another's.
+    if (this_scheduler != nullptr && f.phase != fiber_phase::ended) what(f);
+  });
 }
 
 /// Does `what(fiber)` now, or on the fiber's thread soon.

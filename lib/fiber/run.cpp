@@ -156,9 +156,12 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
   settle_outcome(main, std::move(end));
   destroy_locals(main);
   clear_mailbox(main.box);
-  forget_others(main);
   main.phase = fiber_phase::ended;
+  tell_observers(s, main);  // who are fibers of other threads
+  forget_others(main);
   if (main.to_disturb) s.forget_to_disturb(main);
+  // A signal that another thread was told of is that one's business.
+  if (this_run->options.signals == signal_policy::none) return 0;
   if (!main.stopped || main.reason->why.kind != cancel_kind::signal) return 0;
   return signal_number(main.reason->why.message);
 }
@@ -172,6 +175,10 @@ void refuse_inside_of_fibers() {
 
 bool is_suspended(const fiber_state& fiber) noexcept {
   return fiber.phase == fiber_phase::parked && fiber.waiting->what == waits_to_be_stopped;
+}
+
+const run_options& options_of_run() noexcept {
+  return this_run->options;
 }
 
 cancel_scope* daemons_of(const fiber_state& fiber) noexcept {

@@ -24,13 +24,20 @@ scope::scope(scope_options options) : options_(options) {
   detail::open_scope(s, *this);
 }
 
+void scope::check_thread(const char* what) const {
+  if (detail::is_local(*fiber)) return;
+  throw structure_error(std::string(what) + " a scope of another thread");
+}
+
 cancel_scope* scope::open_node() {
+  check_thread("spin into");
   if (closed_)
     throw structure_error("spin into a scope that has been left, or is about to be");
   return this;
 }
 
 bool scope::cancel(std::string_view why, call_site where) {
+  check_thread("cancel");
   return cancel_as(cancel_kind::scope, why, where);
 }
 
@@ -40,6 +47,7 @@ bool scope::cancel_as(cancel_kind kind, std::string_view why, call_site where) {
 }
 
 void scope::fail(std::exception_ptr error) {
+  check_thread("fail");
   if (closed_ || !error) return;
   keep(std::move(error));
   if (request == nullptr) {
@@ -82,6 +90,7 @@ std::size_t scope::size() const noexcept {
 }
 
 void scope::add_finalizer(std::unique_ptr<detail::finalizer> last) {
+  check_thread("on_exit of");
   if (closed_) {
     shield([&] { last->run(); }, last->where);
     throw structure_error("on_exit of a scope that is being left: called at once");

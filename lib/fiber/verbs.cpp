@@ -2,6 +2,7 @@
 #include "lib/fiber/verbs.hpp"
 
 #include "lib/core/cancel_tree.hpp"
+#include "lib/fiber/group_wait.hpp"
 #include "lib/fiber/life.hpp"
 #include "lib/fiber/remote.hpp"
 #include "lib/fiber/walk_tree.hpp"
@@ -161,6 +162,7 @@ void expire_graces(fiber_state& fiber) noexcept {
          n = n->parent) {
       if (n->grace) timed_scope::of(*n).expire();
     }
+    if (f.box.deputy != nullptr) post_to(*f.box.deputy, &expire_graces);
     if (!f.extras || !f.extras->grace || !f.extras->grace->armed()) return;
     this_scheduler->timers().remove(*f.extras->grace);
     on_grace_over(*f.extras->grace);
@@ -168,25 +170,35 @@ void expire_graces(fiber_state& fiber) noexcept {
 }
 
 void join_fiber(scheduler& s, fiber_state& fiber) noexcept {
+  const fiber_ref ref{fiber_handle(&fiber)};
+  const fiber_ref* const one = &ref;
   while (fiber.phase != fiber_phase::ended) {
     if (s.running().chain.no_suspend != 0) die_of_suspending(s.running());
-    queue_waiter how;
-    how.what = "the end of a fiber (shielded)";
-    fiber.end_waiters.push(how);
-    s.park(how);
+    group_wait(&one, 1, until::all).wait_shielded(s);
   }
 }
 
 bool move_on(const fiber_handle& fiber, function_ref<void(void*)> store,
              call_site where) {
   fiber_state* const f = fiber.get();
-  if (f == nullptr) return false;
-  if (!is_local(*f)) {
-    throw structure_error("move_on from another thread than the fiber's");
-  }
-  if (f->phase == fiber_phase::ended || f->ending) return false;
+  if (f == nullptr || f->phase == fiber_phase::ended || f->ending) return false;
   if (f->asked <= disposition::restart) store(f->body);
   return ask(*f, disposition::move_on, make_request(cancel_kind::move_on, {}, where));
+}
+
+bool move_on_abroad(const fiber_handle& fiber, message_ptr value,
+                    void (*store)(void* slot, message& from), call_site where) {
+  record_ptr why(make_request(cancel_kind::move_on, {}, where));
+  return post_to(*fiber.get(), [value = std::move(value), store,
+                                why = std::move(why)](fiber_state& f) mutable {
+    if (f.phase == fiber_phase::ended || f.ending) return;
+    if (f.asked <= disposition::restart) store(f.body, *value);
+    ask(f, disposition::move_on, why.release());
+  });
+}
+
+bool is_of_this_thread(const fiber_state* fiber) noexcept {
+  return fiber == nullptr || is_local(*fiber);
 }
 
 void* result_of(fiber_state& fiber) noexcept {
@@ -202,22 +214,11 @@ using detail::on_owner;
 
 namespace {
 
-void check_local(const fiber_state& fiber, const char* what) {
-  if (detail::is_local(fiber)) return;
-  throw structure_error(std::string(what) + " of a fiber of another thread");
-}
-
 bool ask_from_outside(fiber_state* fiber, disposition what, cancel_kind kind,
                       std::string_view why, call_site where) {
   if (fiber == nullptr || fiber->phase == fiber_phase::ended) return false;
   if (detail::is_local(*fiber)) return ask(*fiber, what, make_request(kind, why, where));
-  struct free_record {
-    void operator()(detail::request_record* r) const noexcept {
-      detail::drop_reference(r);
-    }
-  };
-  std::unique_ptr<detail::request_record, free_record> record(
-      make_request(kind, why, where));
+  detail::record_ptr record(make_request(kind, why, where));
   return detail::post_to(*fiber,
                          [what, record = std::move(record)](fiber_state& f) mutable {
                            ask(f, what, record.release());
@@ -279,39 +280,6 @@ bool fiber_ref::raise(std::string_view text) const {
   return raise(std::make_exception_ptr(std::runtime_error(std::string(text))));
 }
 
-bool fiber_ref::throw_to(std::exception_ptr error, call_site where) const {
-  detail::scheduler& s = detail::here("throw_to");
-  fiber_state& self = detail::enter_point(s, where);
-  fiber_state* const target = get();
-  if (!error || target == nullptr || target->phase == fiber_phase::ended) return false;
-  if (target == &self) std::rethrow_exception(std::move(error));
-  check_local(*target, "throw_to");
-  if (target->ending) return false;
-
-  struct throw_waiter : detail::waiter {
-    fiber_state* target = nullptr;
-  } how;
-  how.what = "its exception to be thrown";
-  how.where = where;
-  how.target = target;
-  how.abort = [](detail::waiter& w) noexcept {
-    auto& edges = static_cast<throw_waiter&>(w).target->extras->edges;
-    const auto mine =
-        std::find_if(edges.begin(), edges.end(),
-                     [&](const detail::edge& e) { return e.thrower == &w; });
-    if (mine->committed) {  // it is as good as thrown: this wait is about to end
-      w.aborted = false;
-      return;
-    }
-    edges.erase(mine);
-    detail::this_scheduler->unpark(*w.fiber);
-  };
-  how.fiber = &self;
-  push_edge(*target, {.error = std::move(error), .child = {}, .thrower = &how});
-  detail::park(s, how);
-  return true;
-}
-
 ending fiber_ref::interrupt(std::string_view why, call_site where) const {
   detail::scheduler& s = detail::here("interrupt");
   if (get() == &s.running())
@@ -325,30 +293,51 @@ ending fiber_ref::wait(call_site where) const {
   return ending(state_);
 }
 
+namespace {
+
+/// @returns whether it was none yet.
+bool add_monitor(fiber_state& fiber, const detail::fiber_handle& monitor) {
+  auto& monitors = fiber.more().monitors;
+  const bool known = std::any_of(monitors.begin(), monitors.end(),
+                                 [&](const auto& m) { return m.get() == monitor.get(); });
+  if (!known) monitors.push_back(monitor);
+  return !known;
+}
+
+/// @returns whether it was one.
+bool remove_monitor(fiber_state& fiber, const detail::fiber_handle& monitor) {
+  if (!fiber.extras) return false;
+  return std::erase_if(fiber.extras->monitors,
+                       [&](const auto& m) { return m.get() == monitor.get(); }) != 0;
+}
+
+}  // namespace
+
 bool fiber_ref::monitor() const {
-  detail::scheduler& s = detail::here("monitor");
+  fiber_state& self = detail::here("monitor").running();
   fiber_state* const fiber = get();
   if (fiber == nullptr || fiber->phase == fiber_phase::ended) return false;
-  check_local(*fiber, "monitor");
-  auto& monitors = fiber->more().monitors;
-  const bool known =
-      std::any_of(monitors.begin(), monitors.end(),
-                  [&](const detail::fiber_handle& m) { return m.get() == &s.running(); });
-  if (!known) monitors.emplace_back(&s.running());
-  return !known;
+  detail::fiber_handle monitor(&self);
+  if (detail::is_local(*fiber)) return add_monitor(*fiber, monitor);
+  return detail::post_surely(*fiber, [monitor = std::move(monitor)](fiber_state& f) {
+    if (f.phase != fiber_phase::ended) {
+      add_monitor(f, monitor);
+    } else {  // on the way there
+      tell_monitor(*monitor.get(), f);
+    }
+  });
 }
 
 bool fiber_ref::unmonitor(unmonitor_options options) const {
   fiber_state& self = detail::here("unmonitor").running();
   fiber_state* const fiber = get();
   if (fiber == nullptr) return false;
-  check_local(*fiber, "unmonitor");
   const bool flushed = options.flush && drop_notices(self.box, *fiber);
-  if (!fiber->extras) return flushed;
-  const auto is_self = [&](const detail::fiber_handle& monitor) {
-    return monitor.get() == &self;
-  };
-  return std::erase_if(fiber->extras->monitors, is_self) != 0 || flushed;
+  const bool removed =
+      on_owner(*fiber, [self = detail::fiber_handle(&self)](fiber_state& f) {
+        return remove_monitor(f, self);
+      });
+  return removed || flushed;
 }
 
 }  // namespace motet

@@ -44,7 +44,7 @@ void add_waiting(found_fibers& found, const fiber_state& fiber) {
   }
   if (fiber.has_edges()) {
     for (const edge& e : fiber.extras->edges) {
-      if (e.thrower != nullptr) found.add(e.thrower->fiber);
+      if (e.thrower != nullptr) found.add(e.thrower->waits);
     }
   }
   const cancel_scope* const home = fiber.root.parent;

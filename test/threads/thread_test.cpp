@@ -224,17 +224,6 @@ TEST_SUITE("threads: requests") {
       }
     });
   }
-
-  TEST_CASE("a fiber of another thread cannot be awaited") {
-    run_for_real([] {
-      const auto f = spin([] { suspend(); });
-      const std::jthread other([f] {
-        run_for_real([&] { CHECK_THROWS_AS((void)f.outcome(), const structure_error&); });
-        f.stop();
-      });
-      CHECK(f.outcome().stopped());
-    });
-  }
 }
 
 TEST_SUITE("threads: time and numbers") {

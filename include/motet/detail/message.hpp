@@ -44,7 +44,8 @@ void* allocate_message(std::size_t size);
 /// The same, for what is to be heard in any case.
 void* allocate_message_surely(std::size_t size) noexcept;
 void free_message(void* room, std::size_t size) noexcept;
-/// How many messages this thread has made and not yet destroyed.
+/// How many messages there are: of this scheduler's thread and those that are none; what
+/// another scheduler has made counts there, and once that has ended.
 [[nodiscard]] std::size_t count_messages() noexcept;
 /// Gives back the room that this thread keeps for messages to come.
 void forget_message_blocks() noexcept;

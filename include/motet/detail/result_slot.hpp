@@ -4,6 +4,7 @@
 /// @file
 /// Where a fiber's result lies until it is asked for.
 
+#include <atomic>
 #include <concepts>
 #include <memory>
 #include <optional>
@@ -68,7 +69,8 @@ class held_result {
 template <class T>
 struct result_slot {
   std::optional<stored<T>> value;
-  bool taken = false;  ///< Moved out, by the first of several takers.
+  /// Moved out, by the first of several takers, of whatever thread.
+  std::atomic<bool> taken{false};
 };
 
 /// The slot in a fiber's body; the fiber must be a `fiber<T>`.
@@ -78,11 +80,11 @@ struct result_slot {
 /// @returns nothing if there is none, or if it was moved out before.
 template <class T>
 std::optional<stored<T>> take_from(result_slot<T>& slot) {
-  if (slot.taken || !slot.value) return std::nullopt;
+  if (!slot.value) return std::nullopt;
   if constexpr (std::copy_constructible<stored<T>>) {
     return slot.value;
   } else {
-    slot.taken = true;
+    if (slot.taken.exchange(true)) return std::nullopt;
     return std::optional<stored<T>>(std::move(*slot.value));
   }
 }
