@@ -79,17 +79,9 @@ class fiber : public fiber_ref {
                                                     call_site where =
                                                         call_site::here()) const {
     using slot_type = detail::result_slot<T>;
-    if (!detail::is_of_this_thread(get())) {
-      struct carried {
-        detail::stored<T> value;
-      };
-      return detail::move_on_abroad(
-          handle(), detail::make_message(carried{std::forward<U>(value)}),
-          [](void* slot, detail::message& from) {
-            auto& arrived = static_cast<detail::message_of<carried>&>(from).value;
-            static_cast<slot_type*>(slot)->value.emplace(std::move(arrived.value));
-          },
-          where);
+    if constexpr (std::move_constructible<detail::stored<T>>) {
+      if (!detail::is_of_this_thread(get()))
+        return move_on_abroad(detail::stored<T>(std::forward<U>(value)), where);
     }
     return detail::move_on(
         handle(),
@@ -126,6 +118,20 @@ class fiber : public fiber_ref {
   explicit fiber(detail::fiber_handle state) noexcept : fiber_ref(std::move(state)) {}
 
  private:
+  bool move_on_abroad(detail::stored<T> value, call_site where) const {
+    struct carried {
+      detail::stored<T> value;
+    };
+    return detail::move_on_abroad(
+        handle(), detail::make_message(carried{std::move(value)}),
+        [](void* slot, detail::message& from) {
+          auto& arrived = static_cast<detail::message_of<carried>&>(from).value;
+          static_cast<detail::result_slot<T>*>(slot)->value.emplace(
+              std::move(arrived.value));
+        },
+        where);
+  }
+
   [[nodiscard]] const detail::fiber_handle& handle() const noexcept {
     return state_handle();
   }

@@ -10,8 +10,8 @@
 namespace motet::detail {
 
 /// A task goes to the target's thread, and another comes back when what it is for is
-/// over; a third may be sent after it, to call it off. Nothing is allocated: the tasks are
-/// part of the errand, which belongs to a fiber that stays parked until it is back.
+/// over; a third may be sent after it, to call it off. Nothing is allocated: the tasks
+/// are part of the errand, whose fiber stays parked until it is back.
 class errand {
  public:
   explicit errand(fiber_state& target) noexcept;

@@ -181,7 +181,13 @@ void join_fiber(scheduler& s, fiber_state& fiber) noexcept {
 bool move_on(const fiber_handle& fiber, function_ref<void(void*)> store,
              call_site where) {
   fiber_state* const f = fiber.get();
-  if (f == nullptr || f->phase == fiber_phase::ended || f->ending) return false;
+  if (f == nullptr || f->phase == fiber_phase::ended) return false;
+  if (!is_local(*f)) {
+    throw structure_error(
+        "move_on of a fiber of another thread with a value that cannot "
+        "be moved there");
+  }
+  if (f->ending) return false;
   if (f->asked <= disposition::restart) store(f->body);
   return ask(*f, disposition::move_on, make_request(cancel_kind::move_on, {}, where));
 }
