@@ -21,6 +21,7 @@
 #include <motet/fiber_ref.hpp>
 #include <motet/finally.hpp>
 #include <motet/for_each_parallel.hpp>
+#include <motet/from_callback.hpp>
 #include <motet/guarded.hpp>
 #include <motet/interrupt_all.hpp>
 #include <motet/link.hpp>
@@ -46,4 +47,5 @@
 #include <motet/throttle.hpp>
 #include <motet/time.hpp>
 #include <motet/timeout.hpp>
+#include <motet/wait_ready.hpp>
 #include <motet/when_all.hpp>
