@@ -5,6 +5,7 @@
 /// Everything but the headers for tests.
 
 #include <motet/await.hpp>
+#include <motet/barrier.hpp>
 #include <motet/blocking.hpp>
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
@@ -24,6 +25,7 @@
 #include <motet/from_callback.hpp>
 #include <motet/guarded.hpp>
 #include <motet/interrupt_all.hpp>
+#include <motet/latch.hpp>
 #include <motet/link.hpp>
 #include <motet/mailbox.hpp>
 #include <motet/mutex.hpp>
@@ -33,11 +35,13 @@
 #include <motet/promise.hpp>
 #include <motet/race.hpp>
 #include <motet/ready_signal.hpp>
+#include <motet/resource_pool.hpp>
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/scope_ref.hpp>
 #include <motet/select.hpp>
 #include <motet/semaphore.hpp>
+#include <motet/shared_mutex.hpp>
 #include <motet/shield.hpp>
 #include <motet/spin.hpp>
 #include <motet/spin_loop.hpp>

@@ -17,9 +17,10 @@
 
 namespace motet {
 
-/// Something that one fiber will provide and others wait for: a value or an error, set
-/// once. Copies are handles to the same promise, which lives as long as one of them.
-/// Same thread only.
+/// Something that somebody will provide and fibers wait for: a value or an error, set
+/// once. Copies are handles to the same promise, which lives as long as one of them; the
+/// value is destroyed by whoever drops the last.
+/// Any thread; `get` in fibers only.
 template <class T = void>
 class promise {
  public:
@@ -39,7 +40,8 @@ class promise {
     }
   }
 
-  /// Sets the value and wakes all who wait for it. Only the first time counts.
+  /// Sets the value and wakes all who wait for it. Only the first time counts; one that
+  /// fails, as the value cannot be copied or moved, does not.
   /// @returns whether this was the first. Never parks.
   template <class U = T>
   requires(!std::is_void_v<T> &&

@@ -19,6 +19,10 @@
 
 namespace motet {
 
+namespace detail {
+class pool_core;
+}
+
 /// Permits, which fibers take and give back, strictly in the order in which they ask: who
 /// wants few does not overtake one that waits for many. One that is stopped while waiting
 /// has taken nothing, and those behind it move up; one that was given its permits before
@@ -34,7 +38,7 @@ class semaphore {
 
   /// Takes `n` permits; parks until they are there. Cancellation point.
   void acquire(std::size_t n = 1, call_site where = call_site::here()) {
-    acquire_before(time_point::max(), n, where);
+    acquire_before(time_point::max(), n, "a semaphore", where);
   }
   /// As above, for `span` at most. @returns whether it has them. Cancellation point.
   template <class Rep, class Period>
@@ -45,7 +49,7 @@ class semaphore {
   /// As above, until `when`. Cancellation point.
   bool try_acquire_until(time_point when, std::size_t n = 1,
                          call_site where = call_site::here()) {
-    return acquire_before(when, n, where);
+    return acquire_before(when, n, "a semaphore", where);
   }
   /// Takes `n` permits if they are there and nobody waits. @returns whether it has.
   bool try_acquire(std::size_t n = 1) noexcept;
@@ -59,9 +63,10 @@ class semaphore {
   [[nodiscard]] std::size_t waiting() const noexcept;
 
  private:
+  friend class detail::pool_core;
   struct place;
 
-  bool acquire_before(time_point when, std::size_t n, call_site where);
+  bool acquire_before(time_point when, std::size_t n, const char* what, call_site where);
   bool take(std::size_t n) noexcept;
   void admit(detail::wait_queue& taken) noexcept;
 

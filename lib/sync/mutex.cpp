@@ -17,16 +17,6 @@ void pass_point(const char* what, call_site where) {
   enter_point(here(what), where);
 }
 
-namespace {
-
-/// Who could hold a mutex: the fiber, or a thread that runs none, by an address of its.
-const void* myself() noexcept {
-  if (this_scheduler == nullptr) return &this_scheduler;
-  return &this_scheduler->running();
-}
-
-}  // namespace
-
 }  // namespace detail
 
 inline bool mutex::lock_until(time_point when, const char* what, call_site where) {

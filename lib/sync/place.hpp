@@ -41,6 +41,12 @@ struct place : shared_waiter, private timer {
   bool late_ = false;
 };
 
+/// Who could hold a lock: the fiber, or a thread that runs none, by an address of its.
+[[nodiscard]] inline const void* myself() noexcept {
+  if (this_scheduler == nullptr) return &this_scheduler;
+  return &this_scheduler->running();
+}
+
 /// Moves the first of `queue`, whose gate is held, to those who will be woken.
 inline void take_along(wait_queue& queue, wait_queue& taken) noexcept {
   shared_waiter& w = take_first(queue);

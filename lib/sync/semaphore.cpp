@@ -11,8 +11,9 @@ struct semaphore::place : detail::place {
   semaphore& of;
   std::size_t wants;
 
-  place(detail::scheduler& s, semaphore& o, std::size_t n, call_site at) noexcept
-      : detail::place(s, o.gate_, "a semaphore", at), of(o), wants(n) {
+  place(detail::scheduler& s, semaphore& o, std::size_t n, const char* waits_for,
+        call_site at) noexcept
+      : detail::place(s, o.gate_, waits_for, at), of(o), wants(n) {
     left = [](detail::place& how, detail::wait_queue& others) noexcept {
       semaphore& mine = static_cast<place&>(how).of;
       --mine.line_;
@@ -37,11 +38,12 @@ void semaphore::admit(detail::wait_queue& taken) noexcept {
   }
 }
 
-bool semaphore::acquire_before(time_point when, std::size_t n, call_site where) {
-  detail::scheduler& s = detail::here("semaphore::acquire");
+bool semaphore::acquire_before(time_point when, std::size_t n, const char* what,
+                               call_site where) {
+  detail::scheduler& s = detail::here(what);
   enter_point(s, where);
   if (try_acquire(n)) return true;
-  place how(s, *this, n, where);
+  place how(s, *this, n, what, where);
   how.give_up_at(when);
   gate_.lock();
   if (take(n)) {
