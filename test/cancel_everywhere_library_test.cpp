@@ -28,6 +28,9 @@ TEST_SUITE("cancelled everywhere") {
   TEST_CASE("supervision") {
     survive(test::supervision());
   }
+  TEST_CASE("locks and their like") {
+    survive(test::locks());
+  }
   TEST_CASE("servers") {
     survive(test::servers());
   }

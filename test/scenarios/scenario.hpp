@@ -45,6 +45,8 @@ struct scenario {
 [[nodiscard]] std::vector<scenario> combinators();
 [[nodiscard]] std::vector<scenario> scopes();
 [[nodiscard]] std::vector<scenario> supervision();
+/// What fibers share.
+[[nodiscard]] std::vector<scenario> locks();
 /// What talks over sockets.
 [[nodiscard]] std::vector<scenario> servers();
 /// Those in examples/, taken as they are.
@@ -53,7 +55,7 @@ struct scenario {
 /// All of the library's.
 [[nodiscard]] inline std::vector<scenario> library_scenarios() {
   std::vector<scenario> all;
-  for (const auto& some : {combinators(), scopes(), supervision(), servers()})
+  for (const auto& some : {combinators(), scopes(), supervision(), locks(), servers()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <shared_mutex>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -215,6 +216,144 @@ TEST_SUITE("threads: locks") {
       });
       REQUIRE(times == 1);
       REQUIRE(wrong == 0);
+    }
+  }
+
+  TEST_CASE("C-16: readers and writers of two schedulers, cancelled at random") {
+    static constexpr int rounds = 200;
+    motet::shared_mutex m;
+    long value = 0;
+    std::atomic<long> written{0};
+    std::atomic<int> wrong{0};
+    run_on_two([&](unsigned index) {
+      with_scope([&](scope& s) {
+        for (unsigned f = 0; f < 4; ++f) {
+          s.spin([&, seed = index * 4 + f] {
+            std::minstd_rand random(seed + 1);
+            for (int i = 0; i < rounds; ++i) {
+              move_on_after(std::chrono::microseconds(random() % 40), [&] {
+                if (random() % 3 == 0) {
+                  const std::unique_lock held(m);
+                  ++value;
+                  ++written;
+                } else {
+                  const std::shared_lock held(m);
+                  const long before = value;
+                  yield();
+                  if (value != before) ++wrong;
+                }
+              });
+            }
+          });
+        }
+      });
+    });
+    CHECK(wrong == 0);
+    CHECK(value == written);
+    CHECK(m.try_lock());
+    m.unlock();
+  }
+
+  TEST_CASE("C-18: a pool lends to fibers of two schedulers, cancelled at random") {
+    static constexpr int rounds = 200;
+    std::atomic<int> alive{0};
+    std::atomic<bool> too_many{false};
+    struct counted {
+      std::atomic<int>& alive;
+      int uses = 0;  // unguarded: one at a time
+      explicit counted(std::atomic<int>& a) : alive(a) { ++alive; }
+      counted(const counted&) = delete;
+      counted& operator=(const counted&) = delete;
+      ~counted() { --alive; }
+    };
+    {
+      resource_pool<counted> pool(3, [&] { return counted(alive); });
+      run_on_two([&](unsigned index) {
+        with_scope([&](scope& s) {
+          for (unsigned f = 0; f < 4; ++f) {
+            s.spin([&, seed = index * 4 + f] {
+              std::minstd_rand random(seed + 1);
+              for (int i = 0; i < rounds; ++i) {
+                move_on_after(std::chrono::microseconds(random() % 40), [&] {
+                  auto one = pool.acquire();
+                  ++one->uses;
+                  if (alive > 3) too_many = true;
+                  yield();
+                  if (random() % 8 == 0) one.discard();
+                });
+              }
+            });
+          }
+        });
+      });
+      CHECK(pool.waiting() == 0);
+      CHECK(pool.idle() == pool.size());
+    }
+    CHECK_FALSE(too_many);
+    CHECK(alive == 0);
+  }
+
+  TEST_CASE("C-23: fibers of two schedulers wait for each other at every step") {
+    static constexpr int rounds = 100;
+    int steps = 0;  // changed by whoever comes last, read by all after that
+    std::atomic<int> wrong{0};
+    barrier step(6, [&]() noexcept { ++steps; });
+    latch done(6);
+    run_on_two([&](unsigned) {
+      with_scope([&](scope& s) {
+        for (int f = 0; f < 3; ++f) {
+          s.spin([&] {
+            for (int i = 1; i <= rounds; ++i) {
+              step.arrive_and_wait();
+              if (steps != i) ++wrong;
+              step.arrive_and_wait();
+              ++i;
+            }
+            done.arrive_and_wait();
+          });
+        }
+      });
+    });
+    CHECK(wrong == 0);
+    CHECK(steps == rounds);
+    CHECK(done.try_wait());
+  }
+
+  TEST_CASE("promises are set by plain threads and by fibers of another scheduler") {
+    static constexpr int rounds = 100;
+    run_for_real([] {
+      for (int i = 0; i < rounds; ++i) {
+        const promise<std::vector<int>> p;
+        std::atomic<int> firsts{0};
+        const std::jthread one(
+            [p, i, &firsts] { firsts += p.set(std::vector{i}) ? 1 : 0; });
+        const std::jthread other([p, &firsts] {
+          firsts += p.set_exception(std::runtime_error("the other")) ? 1 : 0;
+        });
+        int got = i;
+        try {
+          got = p.get().front();
+        } catch (const std::runtime_error&) {
+        }
+        REQUIRE(got == i);
+        REQUIRE(p.ready());
+      }
+    });
+  }
+
+  TEST_CASE("what can only be moved goes to one of two threads that wait for it") {
+    static constexpr int rounds = 20;
+    for (int i = 0; i < rounds; ++i) {
+      const promise<std::unique_ptr<int>> p;
+      std::atomic<int> got{0};
+      run_on_two([&](unsigned index) {
+        if (index == 1) p.set(std::make_unique<int>(i));
+        try {
+          if (*p.get() == i) ++got;
+        } catch (const structure_error&) {
+        }
+      });
+      REQUIRE(got == 1);
     }
   }
 
