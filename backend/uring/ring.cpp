@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/uring/ring.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -46,6 +47,10 @@ void require_features(unsigned present) {
           std::string("asking io_uring for IORING_FEAT_") + each.name);
 }
 
+/// What one thread has unmapped another may map. liburing does so without the C library,
+/// where ThreadSanitizer would see it: this tells it of the order.
+constinit std::atomic<unsigned> rings_mapped_or_not{0};
+
 int try_set_up(io_uring& made, io_uring_params& params, const ring_options& options,
                unsigned flags) {
   int failed = -ENOMEM;
@@ -65,6 +70,7 @@ int try_set_up(io_uring& made, io_uring_params& params, const ring_options& opti
 
 ring::ring(const ring_options& options) {
   set_up(options);
+  ++rings_mapped_or_not;
   // A child that writes into its parent's rings corrupts both. Best effort.
   io_uring_ring_dontfork(&ring_);
   // Old liburings fill this while submitting, which is ours to do; it never changes.
@@ -73,6 +79,7 @@ ring::ring(const ring_options& options) {
 }
 
 ring::~ring() {
+  ++rings_mapped_or_not;
   io_uring_queue_exit(&ring_);
 }
 
