@@ -104,6 +104,22 @@ the kitchen closes
 washed: a cup
 washed: a plate
 """,
+    'worker_pool': """\
+4 primes below 10
+25 primes below 100
+168 primes below 1000
+1229 primes below 10000
+2262 primes below 20000
+3245 primes below 30000
+6 jobs were done by 3 threads
+Anna: soup
+Anna: salad
+Anna: pancakes
+Anna: goes home
+Berta: roast
+Berta: goes home
+left: 1 order
+""",
     'supervisor': """\
 feed: connection 1
 pool: opens file 1

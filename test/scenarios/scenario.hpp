@@ -41,6 +41,8 @@ struct scenario {
   bool in_real_time = true;
 };
 
+/// What passes values on.
+[[nodiscard]] std::vector<scenario> channels();
 /// The library's own composites.
 [[nodiscard]] std::vector<scenario> combinators();
 [[nodiscard]] std::vector<scenario> scopes();
@@ -55,7 +57,8 @@ struct scenario {
 /// All of the library's.
 [[nodiscard]] inline std::vector<scenario> library_scenarios() {
   std::vector<scenario> all;
-  for (const auto& some : {combinators(), scopes(), supervision(), locks(), servers()})
+  for (const auto& some :
+       {channels(), combinators(), scopes(), supervision(), locks(), servers()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }
