@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <latch>
 #include <memory>
 #include <random>
 #include <thread>
@@ -34,9 +35,18 @@ void fill_reserve_of_stacks() {
 template <class F>
 void on_threads(std::size_t count, F f) {
   fill_reserve_of_stacks();
+  // All have begun before the first is through: they are to meet, and the kernel is not to
+  // give one's memory to another, which TSan would not know.
+  std::latch begun(static_cast<std::ptrdiff_t>(count));
   std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < count; ++i)
-    threads.emplace_back([&f, i] { run_for_real([&] { f(i); }); });
+  for (std::size_t i = 0; i < count; ++i) {
+    threads.emplace_back([&f, &begun, i] {
+      run_for_real([&] {
+        begun.arrive_and_wait();
+        f(i);
+      });
+    });
+  }
 }
 
 /// Numbers that come out as often as they went in: once.
