@@ -35,8 +35,8 @@ void fill_reserve_of_stacks() {
 template <class F>
 void on_threads(std::size_t count, F f) {
   fill_reserve_of_stacks();
-  // All have begun before the first is through: they are to meet, and the kernel is not to
-  // give one's memory to another, which TSan would not know.
+  // All have begun before the first is through: they are to meet, and the kernel is not
+  // to give one's memory to another, which TSan would not know.
   std::latch begun(static_cast<std::ptrdiff_t>(count));
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < count; ++i) {
