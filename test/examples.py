@@ -438,6 +438,27 @@ def chat_announces_the_silent():
         read_until_end(eve)
 
 
+def threads_serve_one_port(how, number):
+    with contextlib.ExitStack() as open_ones:
+        server = open_ones.enter_context(Server('threads', '--threads', '3', '--hand-over', how))
+        peers = [(open_ones.enter_context(server.connect()), os.urandom(1000).hex().encode())
+                 for _ in range(60)]
+        for peer, data in peers:
+            peer.sendall(data)
+            peer.shutdown(socket.SHUT_WR)
+        seen = set()
+        for peer, data in peers:
+            back = read_until_end(peer)
+            seen.add(back[:1])
+            expect(back.replace(back[:3], b''), data, 'what came back')
+        # 60 peers that all come to one of three threads: once in 10^27 times.
+        expect(len(seen) > 1 and seen <= {b'0', b'1', b'2'}, True, f'several threads: {seen}')
+        witness = open_ones.enter_context(server.connect())
+        witness.sendall(b'here')
+        witness.recv(100)
+        server.expect_end(number)
+
+
 def all_checks():
     for name in OUTPUT:
         for backend in BACKENDS:
@@ -452,6 +473,11 @@ def all_checks():
         yield runs_in_its_own_loop, 'own_loop'
         yield helps, 'own_loop'
         yield refuses, 'own_loop', '--nonsense'
+    yield helps, 'threads'
+    yield refuses, 'threads', '--threads', '0'
+    for how in '0', '1':
+        for number in signal.SIGINT, signal.SIGTERM:
+            yield threads_serve_one_port, how, number
     everywhere = 'cancel_everywhere'
     yield refuses, everywhere, '--bug', '3'
     yield finds, everywhere, 0, ': waits for a point in time\n', 'nothing is wrong\n'
