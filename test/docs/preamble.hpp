@@ -9,6 +9,7 @@
 #include <motet/testing.hpp>
 
 #include <cstdio>
+#include <functional>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -26,6 +27,11 @@ extern const std::vector<std::string> hosts;
 void handle(const std::string& message);
 void say_goodbye();
 void serve(tcp::stream& peer);
+void serve_metrics();
+std::string slow_library_call();
+void interrupt_library();
+void start_request(const std::function<void(int)>& done);
+void cancel_request();
 
 struct query {
   motet::fiber_ref from;
