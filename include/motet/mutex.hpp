@@ -67,7 +67,9 @@ class mutex {
   // What it is, for people: "a turn at a once".
   void lock_as(const char* what, call_site where);
   bool lock_until(time_point when, const char* what, call_site where);
-  bool wait(time_point when, const char* what, call_site where);
+  bool lock_at_once() noexcept;
+  bool take(const void* self) noexcept;
+  void hand_on() noexcept;
 
   detail::gate gate_;
   const void* holder_ = nullptr;  ///< Who it is the own of; null: free.

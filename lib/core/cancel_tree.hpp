@@ -113,6 +113,20 @@ inline fiber_state& enter_point(scheduler& s, call_site where = {}) {
   return self;
 }
 
+/// The same for a short way: the running fiber, if it may go on at once. Null: the long
+/// way begins with `here` and `enter_point`.
+[[nodiscard, gnu::always_inline]] inline fiber_state* enter_at_once() noexcept {
+  scheduler* const s = this_scheduler;
+  if (s == nullptr || !s->spends()) [[unlikely]] {
+    return nullptr;
+  }
+  fiber_state& self = s->running();
+  if (self.attention) [[unlikely]] {
+    return nullptr;
+  }
+  return &self;
+}
+
 /// For points without a result to lose: looks once more, at the clock too.
 inline void look_again() {
   fiber_state& self = this_scheduler->running();
