@@ -12,8 +12,8 @@ namespace motet::detail {
 namespace {
 
 /// Takes a place out of its queue: the last that is done with one that is not woken.
-inline void leave(wait_queue& queue, channel_place& place) noexcept {
-  queue.remove(place);
+inline void leave(channel_place& place) noexcept {
+  place.queue->remove(place);
   place.queued.store(false, std::memory_order_release);
 }
 
@@ -22,30 +22,28 @@ inline channel_place* first_willing(wait_queue& queue) noexcept {
   while (!queue.empty()) {
     auto& place = static_cast<channel_place&>(*queue.first);
     if (place.of == nullptr || place.of->claim(place.index)) return &place;
-    leave(queue, place);  // it was served elsewhere
+    leave(place);  // it was served elsewhere
   }
   return nullptr;
 }
 
-inline void end_wait(wait_queue& queue, channel_place& place, step how,
-                     afterwards& after) noexcept {
+inline void end_wait(channel_place& place, step how, afterwards& after) noexcept {
   place.ended = how;
-  leave(queue, place);
+  leave(place);
   after.wake(place);
 }
 
 /// Moves a value for a place in line. If that throws, the place stays where it is; but a
 /// choice cannot be claimed twice: it has to begin anew.
-[[gnu::always_inline]] inline void hand_over(const channel_core& at, wait_queue& queue,
-                                             channel_place& place, void* to, void* from,
-                                             afterwards& after) {
+[[gnu::always_inline]] inline void hand_over(const channel_core& at, channel_place& place,
+                                             void* to, void* from, afterwards& after) {
   try {
     at.values.kind().move(to, from);
   } catch (...) {
-    if (place.of != nullptr) end_wait(queue, place, step::wait, after);
+    if (place.of != nullptr) end_wait(place, step::wait, after);
     throw;
   }
-  end_wait(queue, place, step::done, after);
+  end_wait(place, step::done, after);
 }
 
 /// There is room again: for the value of the first sender who waits.
@@ -58,7 +56,7 @@ void refill(channel_core& c, afterwards& after) noexcept {
     } catch (...) {
       sender->error = std::current_exception();  // as if there had been room at once
     }
-    end_wait(c.senders, *sender, step::done, after);
+    end_wait(*sender, step::done, after);
   }
 }
 
@@ -66,7 +64,7 @@ void refill(channel_core& c, afterwards& after) noexcept {
                                            afterwards& after) {
   if (to.closed) return step::closed;
   if (channel_place* const receiver = first_willing(to.receivers)) {
-    hand_over(to, to.receivers, *receiver, receiver->value, from, after);
+    hand_over(to, *receiver, receiver->value, from, after);
     return step::done;
   }
   if (to.values.size() >= to.capacity) return step::wait;
@@ -86,7 +84,7 @@ void refill(channel_core& c, afterwards& after) noexcept {
     return step::done;
   }
   if (channel_place* const sender = first_willing(from.senders)) {
-    hand_over(from, from.senders, *sender, to, sender->value, after);
+    hand_over(from, *sender, to, sender->value, after);
     return step::done;
   }
   return from.closed ? step::closed : step::wait;
@@ -95,7 +93,10 @@ void refill(channel_core& c, afterwards& after) noexcept {
 /// Waits in line. The gate is held on entry, and not on return.
 [[gnu::always_inline]] inline step wait_in_line(scheduler& s, channel_core& at,
                                                 wait_queue& queue, void* value,
-                                                const char* what, call_site where) {
+                                                call_site where) {
+  const char* const what = &queue == &at.receivers ? "a value in a channel"
+                           : at.capacity == 0      ? "a receiver at a channel"
+                                                   : "room in a channel";
   channel_place how(s, at.guard, what, where, value);
   wait_behind(s, queue, how);
   // From here on the channel may be gone.
@@ -113,7 +114,7 @@ void refill(channel_core& c, afterwards& after) noexcept {
   const step how = growing([&] { return take_now(c, room, after); }, c, after);
   if (how != step::wait) return how;
   held.release();
-  return wait_in_line(s, c, c.receivers, room, "a value in a channel", where);
+  return wait_in_line(s, c, c.receivers, room, where);
 }
 
 }  // namespace
@@ -132,7 +133,7 @@ channel_core::~channel_core() {
     while (!queue->empty()) {
       auto& place = static_cast<channel_place&>(*queue->first);
       if (place.of == nullptr) forsake(place, "a channel that is gone");
-      leave(*queue, place);
+      leave(place);
     }
   }
 }
@@ -147,9 +148,7 @@ MOTET_JUMPS_BACK void channel_core::send(void* value, call_site where) {
     how = growing([&] { return put_now(*this, value, after); }, *this, after);
     if (how == step::wait) {
       held.release();
-      how = wait_in_line(s, *this, senders, value,
-                         capacity == 0 ? "a receiver at a channel" : "room in a channel",
-                         where);
+      how = wait_in_line(s, *this, senders, value, where);
     }
   }
   if (how == step::closed) throw closed_error("send to a channel that is closed");
@@ -185,7 +184,7 @@ void channel_core::close() noexcept {
   closed = true;
   for (wait_queue* const queue : {&senders, &receivers}) {
     while (channel_place* const place = first_willing(*queue))
-      end_wait(*queue, *place, step::closed, after);
+      end_wait(*place, step::closed, after);
   }
 }
 

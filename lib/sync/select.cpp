@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <span>
@@ -158,10 +159,10 @@ void selection::leave_lines() noexcept {
 }
 
 MOTET_JUMPS_BACK selection::result selection::wait() {
-  struct in_line {
-    selection& of;
-    ~in_line() { of.leave_lines(); }
-  } const standing{*this};
+  struct leaver {
+    void operator()(selection* of) const noexcept { of->leave_lines(); }
+  };
+  const std::unique_ptr<selection, leaver> in_line(this);
   park(scheduler_, *this);
   const int which = chosen.load(std::memory_order_acquire);
   if (which == cut_short) return {0, step::wait};
