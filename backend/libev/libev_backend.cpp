@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "backend/libev/libev_backend.hpp"
 
-#include "backend/libev/forks.hpp"
 #include "backend/posix/attempt.hpp"
 #include "backend/posix/calls.hpp"
 #include "backend/posix/fatal.hpp"
@@ -61,10 +60,7 @@ operation_list& queue_of(interest& at, const operation& op, short events) noexce
 }  // namespace
 
 libev_backend::libev_backend(struct ev_loop* lent)
-    : loop_(lent), bell_(loop_), deadline_(loop_) {
-  forks::start_counting();
-  forks_before_ = forks::count();
-}
+    : loop_(lent), bell_(loop_), deadline_(loop_) {}
 
 libev_backend::~libev_backend() {
   if (in_flight() != 0) abort_engine("libev", "destroyed with operations in flight");
@@ -77,7 +73,6 @@ libev_backend::~libev_backend() {
 }
 
 void libev_backend::submit(operation& op) noexcept {
-  refuse_after_fork();
   op.result = 0;  // Notes how far attempts have come.
   ++in_flight_;
   if (on_disk(op.what) && helpers_.start(op)) {
@@ -156,7 +151,6 @@ void libev_backend::finish(operation& op, std::int32_t result) noexcept {
 }
 
 operation* libev_backend::poll(time_point until) noexcept {
-  refuse_after_fork();
   ++polls_since_look_;
   if (done_.empty() && until != time_point::min()) {
     look(until);
@@ -265,8 +259,7 @@ void libev_backend::attempt_polls(int fd) noexcept {
 
 std::int32_t libev_backend::answer(const call& question) noexcept {
   if (const auto* ask = std::get_if<close_call>(&question)) {
-    // A child of fork has none of the threads.
-    if (forks::count() == forks_before_) helpers_.let_close(ask->fd);
+    helpers_.let_close(ask->fd);
     interest* const at = interests_.find(ask->fd);
     if (at != nullptr) {
       if (at->waited_for()) keep_open_for_waiting(ask->fd, *at);
@@ -338,11 +331,6 @@ void libev_backend::start_over(int fd) noexcept {
   fail_waiting(*at, -EBADF);
   at->kept_open = false;
   forget(*at);
-}
-
-void libev_backend::refuse_after_fork() const noexcept {
-  if (forks::count() != forks_before_) [[unlikely]]
-    abort_engine("libev", "used after fork, by the child");
 }
 
 time_point libev_backend::now() const noexcept {

@@ -27,8 +27,8 @@ struct ev_loop;
 namespace motet {
 
 /// Same thread only, the one that made it; except `wake`. To be destroyed with nothing
-/// in flight. Of no use to a child of `fork`, which may only close descriptors: the set
-/// of watched descriptors is the parent's, too.
+/// in flight. Not to be used by a child of `fork`: the set of watched descriptors is the
+/// parent's, too.
 class libev_backend : public backend {
  public:
   /// On a loop of its own, unless one is `lent`. Throws `std::system_error` that says
@@ -52,7 +52,6 @@ class libev_backend : public backend {
   static void on_ready(struct ev_loop*, ev_io* watcher, int events) noexcept;
   static void on_polled(struct ev_loop*, ev_io* watcher, int) noexcept;
 
-  void refuse_after_fork() const noexcept;
   void look(time_point until) noexcept;
   void serve_ready() noexcept;
   void take_helped() noexcept;
@@ -87,7 +86,6 @@ class libev_backend : public backend {
   std::size_t polls_since_look_ = 0;
   std::size_t found_ = 0;  ///< Completions at the end of the last look.
   bool waits_ = false;     ///< In the look that is under way.
-  unsigned forks_before_;
 };
 
 /// @param lent the user's loop, to run in; null for one of the backend's own.

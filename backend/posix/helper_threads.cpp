@@ -54,7 +54,6 @@ class helper_threads::pool {
   [[nodiscard]] bool withdraw(operation& op) noexcept;
   [[nodiscard]] operation* take_finished() noexcept;
   void let_close(int fd) noexcept;
-  [[nodiscard]] bool of_this_process() const noexcept { return made_by_ == ::getpid(); }
 
  private:
   void add_thread() noexcept;
@@ -62,7 +61,6 @@ class helper_threads::pool {
   void finish_locked(operation& op, std::int32_t result) noexcept;
 
   backend& woken_;
-  const pid_t made_by_ = ::getpid();
 
   std::mutex lock_;  ///< For all that follows, except the threads.
   std::condition_variable more_to_do_;
@@ -177,10 +175,7 @@ void helper_threads::pool::let_close(int fd) noexcept {
 
 helper_threads::helper_threads(backend& woken) noexcept : woken_(woken) {}
 
-helper_threads::~helper_threads() {
-  // There is nobody to join, and what others may have locked stays so.
-  if (pool_ && !pool_->of_this_process()) static_cast<void>(pool_.release());
-}
+helper_threads::~helper_threads() = default;
 
 bool helper_threads::start(operation& op) noexcept {
   if (!pool_) pool_.reset(new (std::nothrow) pool(woken_));

@@ -13,8 +13,7 @@
 namespace motet {
 
 /// A handful of threads, started when there is work for them; signals never reach them.
-/// Same thread only. To be destroyed with nothing in flight. In a child of `fork`, whose
-/// parent has the threads, it may only be destroyed.
+/// Same thread only. To be destroyed with nothing in flight.
 class helper_threads {
  public:
   /// @param woken its `wake` is called, on those threads, when there is something to

@@ -224,6 +224,7 @@ bool anything_pending(const fiber_state& fiber) noexcept {
 }
 
 void deliver(fiber_state& self, call_site where) {
+  refuse_in_child("a cancellation point", where);
   if (self.chain.no_suspend != 0) die_of_suspending(self, where);
   const point_listener& on_point = this_scheduler->on_point;
   if (on_point.reached != nullptr) on_point.reached(on_point.listener, self);

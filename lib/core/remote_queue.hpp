@@ -5,6 +5,7 @@
 /// Where other threads and signal handlers leave work for a scheduler.
 
 #include "backend/backend.hpp"
+#include "lib/core/forked.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -37,6 +38,7 @@ class remote_queue {
   /// Leaves a task. Any thread. @returns false if the scheduler has ended; then the task
   /// is still the caller's.
   bool post(remote_task& task) noexcept {
+    refuse_in_child("a request or message to another thread");
     visitors_.fetch_add(1);
     backend* const kernel = kernel_.load();
     if (kernel != nullptr) {

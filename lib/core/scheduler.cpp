@@ -74,6 +74,7 @@ scheduler::scheduler(std::unique_ptr<backend> kernel, fiber_state& main,
       hooks_(hooks),
       next_id_(first_id(id_bits)),
       stacks_(stack_size) {
+  add_running_scheduler();
   install_overflow_handler(hooks.on_overflow);
   queue_.reserve(1);
   main.door = door_;
@@ -85,6 +86,7 @@ scheduler::scheduler(std::unique_ptr<backend> kernel, fiber_state& main,
 
 scheduler::~scheduler() {
   this_scheduler = nullptr;
+  remove_running_scheduler();
   door_->close();
   run_remote();  // for fibers that have ended: frees itself
   door_->forget_signals();
@@ -112,6 +114,10 @@ void scheduler::leave(sanitizer_state own) noexcept {
 }
 
 fiber_state& scheduler::turn() noexcept {
+  if (in_forked_child) [[unlikely]] {
+    const bool waits = running_->phase == fiber_phase::parked;
+    die_in_child(waits ? running_->waiting->what : "the end of a fiber");
+  }
   do {
     if (queue_.empty() && stuck()) hooks_.on_deadlock(*this);
     if (queue_.empty() && to_disturb_.first == nullptr && stops_.empty()) {
@@ -169,6 +175,7 @@ MOTET_JUMPS_BACK void scheduler::let_others_run() noexcept {
 }
 
 void scheduler::settle() noexcept {
+  refuse_in_child("settle");
   // Several may do this at a time: they do not wait for each other.
   ++settling_;
   for (;;) {
@@ -289,6 +296,7 @@ stack_pool& scheduler::pool_for(std::size_t size) {
 }
 
 stack_span scheduler::take_stack(std::size_t size, std::size_t extra) {
+  refuse_in_child("spin");
   queue_.reserve(live_ + 2);
   if (size == 0 && extra < stacks_.usable_size() / 8 &&
       corpse_.stack.size() == stacks_.usable_size()) {
@@ -347,11 +355,13 @@ void scheduler::trim_when_idle() noexcept {
 }
 
 std::int32_t ask_kernel(const call& question) noexcept {
-  return this_scheduler != nullptr ? this_scheduler->kernel().answer(question)
-                                   : answer_by_system_call(question);
+  const bool has_kernel = this_scheduler != nullptr && !in_forked_child;
+  return has_kernel ? this_scheduler->kernel().answer(question)
+                    : answer_by_system_call(question);
 }
 
 void throw_outside(const char* what) {
+  refuse_in_child(what);
   throw structure_error(std::string(what) +
                         " outside of a fiber: call it inside motet::run");
 }

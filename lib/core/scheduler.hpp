@@ -18,6 +18,7 @@
 #include "lib/context/stack.hpp"
 #include "lib/core/expect.hpp"
 #include "lib/core/fiber_state.hpp"
+#include "lib/core/forked.hpp"
 #include "lib/core/remote_queue.hpp"
 #include "lib/core/run_queue.hpp"
 #include "lib/core/time_source.hpp"
@@ -162,6 +163,13 @@ class scheduler {
   /// others run.
   [[nodiscard, gnu::always_inline]] inline bool spends() noexcept {
     return ++spent_ < points_per_run;
+  }
+
+  /// The running fiber's next point looks, and a turn is taken before any other fiber
+  /// runs. Async-signal-safe.
+  void look_soon() noexcept {
+    running_->attention = true;
+    slice_left_ = 0;
   }
 
   /// A turn is taken when the running fiber gives up the thread.

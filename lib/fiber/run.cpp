@@ -169,6 +169,7 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
 }  // namespace
 
 void refuse_inside_of_fibers() {
+  refuse_in_child("run");
   if (this_scheduler == nullptr) return;
   throw structure_error("run inside of a fiber: this thread is a scheduler already");
 }

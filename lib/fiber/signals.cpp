@@ -12,6 +12,7 @@ namespace {
 
 /// Whose main fiber signals stop: the first scheduler that asked for it.
 constinit std::atomic<remote_queue*> watched_door{nullptr};
+constinit pid_t watching_process = 0;
 
 struct watched_signal {
   int number;
@@ -23,6 +24,12 @@ watched_signal watched[] = {{SIGINT, "SIGINT", {}, false},
                             {SIGTERM, "SIGTERM", {}, false}};
 
 void on_signal(int number) {
+  if (::getpid() != watching_process) {
+    // In a forked child no fiber is to be stopped: it means what it means elsewhere.
+    std::signal(number, SIG_DFL);
+    std::raise(number);
+    return;
+  }
   const int saved_errno = errno;
   remote_queue* const door = watched_door.load();
   // The third says that asking did not help.
@@ -70,6 +77,7 @@ signal_watch::signal_watch(remote_queue& door, signal_policy policy) {
   remote_queue* nobody = nullptr;
   watching_ = watched_door.compare_exchange_strong(nobody, &door);
   if (!watching_) return;
+  watching_process = ::getpid();
   for (watched_signal& w : watched)
     take(w);
 }

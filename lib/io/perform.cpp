@@ -51,6 +51,7 @@ void descriptor::close_open() noexcept {
   for (io_wait* const wait : {incoming_, outgoing_}) {
     if (wait == nullptr) continue;
     wait->closed = true;
+    if (in_forked_child) continue;  // what waits there is the parent's
     if (!std::exchange(wait->aborted, true)) wait->abort(*wait);
   }
   incoming_ = nullptr;

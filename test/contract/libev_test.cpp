@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "backend/libev/libev_backend.hpp"
 #include "test/contract/host.hpp"
-#include "test/contract/reading.hpp"
-#include "test/kernel/child.hpp"
 
 #include <doctest/doctest.h>
 #include <ev.h>
 
 #include <array>
-#include <cerrno>
-#include <csignal>
 #include <memory>
-#include <string>
-
-#include <fcntl.h>
 
 namespace motet::contract {
 namespace {
@@ -38,44 +31,6 @@ const registered lent("libev in a user's loop",
                       [] { return std::make_unique<lent_backend>(); });
 
 TEST_SUITE("libev") {
-  TEST_CASE("a child of fork is told, and its parent goes on") {
-    host on(make_libev_backend());
-    const connection pair = on.connect();
-    std::array<std::byte, 8> space{};
-    operation receive{receive_request{pair.far, space}};
-    on->submit(receive);
-    CHECK(on.quiet());
-    {
-      test::child user([&](int) { (void)on->poll(time_point::min()); });
-      const test::death how = user.wait();
-      CHECK(how.signal == SIGABRT);
-      CHECK(how.said.find("motet: libev: used after fork") != std::string::npos);
-    }
-    {
-      test::child closer([&](int) { on.close(pair.far); });
-      CHECK(closer.wait().code == 0);
-    }
-    CHECK(on.send(pair.near, "re") == 2);
-    on.collect({&receive});
-    CHECK(receive.result == 2);
-  }
-
-  TEST_CASE("a child of fork has no helper threads, and ends without them") {
-    std::unique_ptr<backend> made = make_libev_backend();
-    const own_fd directory(::open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    std::array<std::byte, 8> space{};
-    operation read{read_request{directory, space}};
-    made->submit(read);
-    while (made->poll(made->now() + 10s) == nullptr) {
-    }
-    CHECK(read.result == -EISDIR);
-    test::child leaver([&](int) {
-      (void)made->answer(close_call{directory});
-      made.reset();
-    });
-    CHECK(leaver.wait().code == 0);
-  }
-
   TEST_CASE("a lent loop keeps its count of activity, and none of our watchers") {
     struct ev_loop* const loop = ev_loop_new(EVFLAG_NOENV);
     {
