@@ -156,7 +156,7 @@ void run_call(fiber_call& call) noexcept {
 
 /// Parks until the job is over, or has been given up.
 void wait_for_end(scheduler& s, job& j, job_wait& how) {
-  how.what = "a blocking job";
+  how.what = j.what;
   how.where = j.where;
   how.abort = &cut_short;
   how.of = &j;
@@ -190,16 +190,21 @@ void throw_given_up(scheduler& s, call_site where) {
   MOTET_EXPECT(false);  // what has cut a wait short is still there
 }
 
+/// @param expendable_for what the fiber waits for if nobody else would miss it.
 void run_on_heap(const job_body& body, owned_call& call, call_site where,
-                 bool expendable) {
+                 const char* expendable_for) {
   scheduler& s = here("blocking");
   fiber_state& self = enter_point(s, where);
   job_door& door = job_home::here().door();
   std::unique_ptr<job, void (*)(job*) noexcept> j(new job(body, door, where), &destroy);
   door.add_user();
   j->call = std::move(call);
-  j->expendable = expendable;
-  if (!expendable) j->fiber_name = name_of(self);
+  if (expendable_for != nullptr) {
+    j->expendable = true;
+    j->what = expendable_for;
+  } else {
+    j->fiber_name = name_of(self);
+  }
   std::optional<request_link> link;
   if (body.wants_token) link.emplace(*j, self);
   job_wait how;
@@ -235,11 +240,12 @@ void run_job(const job_body& body, const job_action* on_cancel, call_site where)
 }
 
 void run_owned_job(const job_body& body, owned_call& call, call_site where) {
-  run_on_heap(body, call, where, false);
+  run_on_heap(body, call, where, nullptr);
 }
 
-void run_expendable_job(const job_body& body, owned_call& call, call_site where) {
-  run_on_heap(body, call, where, true);
+void run_expendable_job(const job_body& body, owned_call& call, const char* what,
+                        call_site where) {
+  run_on_heap(body, call, where, what);
 }
 
 void run_in_fiber(function_ref<void()> body) {

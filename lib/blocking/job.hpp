@@ -52,6 +52,7 @@ struct job : pool_job {
   owned_call call;  ///< What can be abandoned; null if the fiber has it.
   job_door& door;
   call_site where;
+  const char* what = "a blocking job";
   std::string fiber_name;  ///< Of jobs that can be abandoned.
   bool expendable = false;
   bool is_left = false;  ///< It was abandoned before it ended. The job's thread only.

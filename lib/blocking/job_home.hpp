@@ -85,6 +85,8 @@ class job_home {
 
 /// As `run_owned_job`, for a job that nobody misses: once abandoned, the end of the run
 /// does not wait for it, and nobody is told of its error.
-void run_expendable_job(const job_body& body, owned_call& call, call_site where);
+/// @param what the fiber waits for.
+void run_expendable_job(const job_body& body, owned_call& call, const char* what,
+                        call_site where);
 
 }  // namespace motet::detail

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "lib/io/resolve.hpp"
 
+#include "lib/blocking/job_home.hpp"
 #include "lib/core/cancel_tree.hpp"
-#include "lib/core/remote_queue.hpp"
+#include "lib/core/scheduler.hpp"
 
-#include <atomic>
-#include <cerrno>
+#include <motet/detail/job.hpp>
+
 #include <memory>
 #include <optional>
 #include <system_error>
-#include <thread>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -32,94 +33,31 @@ const std::error_category& lookups() noexcept {
   return once;
 }
 
-/// Shared by the fiber that asks and the thread that looks; the last one frees it.
-struct lookup : remote_task {
-  std::string host;
-  std::uint16_t port;
+/// On a thread of the pool.
+std::vector<endpoint> look_up(const std::string& host, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* all = nullptr;
+  const int failure = getaddrinfo(host.c_str(), nullptr, &hints, &all);
+  if (failure != 0) throw std::system_error(failure, lookups(), "look up " + host);
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(all, &freeaddrinfo);
   std::vector<endpoint> found;
-  int failure = 0;
-  waiter* asker = nullptr;  ///< Null once it has given up. The scheduler's thread only.
-  std::atomic<int> users{1};
-
-  lookup(std::string_view h, std::uint16_t p) : host(h), port(p) {}
-
-  void release() noexcept {
-    if (users.fetch_sub(1) == 1) delete this;
+  for (const addrinfo* a = all; a != nullptr; a = a->ai_next) {
+    const endpoint plain = endpoint::from_system(a->ai_addr, a->ai_addrlen);
+    found.push_back(endpoint::parse(plain.address(), port));
   }
-
-  void look() {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* all = nullptr;
-    failure = getaddrinfo(host.c_str(), nullptr, &hints, &all);
-    if (failure != 0) return;
-    for (const addrinfo* a = all; a != nullptr; a = a->ai_next) {
-      const endpoint plain = endpoint::from_system(a->ai_addr, a->ai_addrlen);
-      found.push_back(endpoint::parse(plain.address(), port));
-    }
-    freeaddrinfo(all);
-  }
-};
-
-void give_up(waiter& w) noexcept;
-
-struct lookup_wait : waiter {
-  lookup* job = nullptr;
-};
-
-void give_up(waiter& w) noexcept {
-  static_cast<lookup_wait&>(w).job->asker = nullptr;
-  this_scheduler->wake_came();
-  this_scheduler->unpark(*w.fiber);
+  return found;
 }
 
-/// Runs on the scheduler's thread; if that scheduler has ended, nowhere, or on that of
-/// another which has its door now. Nobody asks any more then.
-void deliver_answer(remote_task& task) noexcept {
-  auto& job = static_cast<lookup&>(task);
-  if (job.asker != nullptr) {
-    this_scheduler->wake_came();
-    this_scheduler->unpark(*job.asker->fiber);
-  }
-  job.release();
-}
-
-/// @throws std::system_error if there is no thread to be had.
-void start_looking(lookup& job, remote_queue& door) {
-  job.users.fetch_add(1);
-  try {
-    std::thread([&job, &door] {
-      job.look();
-      if (!door.post(job)) job.release();
-    }).detach();
-  } catch (...) {
-    job.release();
-    throw;
-  }
-}
-
-std::vector<endpoint> look_up(scheduler& s, std::string_view host, std::uint16_t port,
-                              call_site where) {
-  auto* const job = new lookup(host, port);
-  struct release_job {
-    void operator()(lookup* j) const noexcept { j->release(); }
-  };
-  const std::unique_ptr<lookup, release_job> ours(job);
-  job->run = &deliver_answer;
-  lookup_wait how;
-  how.what = "a name to be looked up";
-  how.where = where;
-  how.abort = &give_up;
-  how.job = job;
-  how.fiber = &s.running();
-  job->asker = &how;
-  start_looking(*job, s.door());
-  s.expect_wake();
-  park(s, how);
-  if (job->failure != 0) {
-    throw std::system_error(job->failure, lookups(), "look up " + job->host);
-  }
-  return job->found;
+/// Nothing can make it return, and nobody misses it.
+std::vector<endpoint> look_up_elsewhere(std::string_view host, std::uint16_t port,
+                                        call_site where) {
+  auto look = [host = std::string(host), port] { return look_up(host, port); };
+  using lookup = job_call<decltype(look)>;
+  auto* const made = new lookup(std::move(look));
+  owned_call owned(made, [](void* l) noexcept { delete static_cast<lookup*>(l); });
+  run_expendable_job(made->body(), owned, "a name to be looked up", where);
+  return made->take();
 }
 
 std::optional<endpoint> parse_numeric(std::string_view host, std::uint16_t port) {
@@ -139,8 +77,8 @@ std::vector<endpoint> resolve(std::string_view host, std::uint16_t port,
                               call_site where) {
   if (const auto numeric = parse_numeric(host, port)) return {*numeric};
   scheduler& s = here("looking up a name");
+  if (!s.kernel().simulated()) return look_up_elsewhere(host, port, where);
   enter_point(s, where);
-  if (!s.kernel().simulated()) return look_up(s, host, port, where);
   if (host == "localhost") return {endpoint::parse("127.0.0.1", port)};
   throw std::system_error(EAI_NONAME, lookups(), "look up " + std::string(host));
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /// @file
-/// From names to addresses, in a first simple form: getaddrinfo on a thread per lookup.
+/// From names to addresses, in a first simple form: getaddrinfo on a thread of the pool.
 
 #include <motet/call_site.hpp>
 #include <motet/endpoint.hpp>

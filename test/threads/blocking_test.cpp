@@ -174,7 +174,9 @@ TEST_SUITE("threads: blocking") {
 
   TEST_CASE("the stop token of a job is requested for what is raised, and by a grace") {
     run_for_real([] {
-      const auto until_told = [](std::stop_token token) {
+      std::counting_semaphore<3> begun(0);
+      const auto until_told = [&begun](std::stop_token token) {
+        begun.release();
         event told(0);
         const std::stop_callback tells(token, [&] { told.release(); });
         told.acquire();
@@ -189,6 +191,8 @@ TEST_SUITE("threads: blocking") {
       });
       const auto left = spin([&] { blocking(abandon_on_cancel, until_told); });
       testing::settle();
+      for (int i = 0; i < 3; ++i)
+        begun.acquire();
       raised.raise(trouble());
       terminated.terminate(1h);
       left.stop();
