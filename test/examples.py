@@ -141,6 +141,24 @@ feed is done
 api is done
 """,
 }
+SQLITE = """\
+Ave Maria, for 4 voices
+Missa Et ecce, for 12 voices
+Spem in alium, for 40 voices
+too slow: the query was interrupted
+out of time: 3 works are left
+no such column: tenor
+meanwhile the conductor kept the beat
+"""
+
+REDIS = """\
+composer: Thomas Tallis
+notes: 400
+heard: Spem in alium
+silence
+ERR value is not an integer or out of range
+"""
+
 OWN_LOOP = """\
 sung to a beat that is not ours
 beat 1
@@ -254,6 +272,45 @@ def prints(name, backend):
     expect(done.stderr, '', 'stderr')
     expect(done.stdout, OUTPUT[name], 'stdout')
     expect(done.returncode, 0, 'exit code')
+
+
+def is_built(name, library):
+    if not (BUILD / name).exists():
+        raise Skip(f'{library} was not there when this was built')
+
+
+def queries(name, backend):
+    is_built(name, 'sqlite3')
+    done = run(name, env={'MOTET_BACKEND': backend})
+    expect(done.stderr, '', 'stderr')
+    expect(done.stdout, SQLITE, 'stdout')
+    expect(done.returncode, 0, 'exit code')
+
+
+def talks_to_a_server(name, backend):
+    is_built(name, 'hiredis')
+    program = shutil.which('redis-server')
+    if program is None:
+        raise Skip('no redis-server')
+    with socket.create_server((LOOPBACK, 0)) as free:
+        port = str(free.getsockname()[1])
+    with tempfile.TemporaryDirectory() as folder, subprocess.Popen(
+            [program, '--port', port, '--bind', LOOPBACK, '--save', '', '--dir', folder],
+            stdout=subprocess.PIPE, text=True) as server:
+        try:
+            seen = []
+            for line in server.stdout:
+                seen.append(line)
+                if 'Ready to accept connections' in line:
+                    break
+            else:
+                raise AssertionError(f'{program}: {"".join(seen)}')
+            done = run(name, '--port', port, env={'MOTET_BACKEND': backend})
+            expect(done.stderr, '', 'stderr')
+            expect(done.stdout, REDIS, 'stdout')
+            expect(done.returncode, 0, 'exit code')
+        finally:
+            server.terminate()
 
 
 def runs_in_its_own_loop(name):
@@ -469,6 +526,10 @@ def all_checks():
         yield refuses, name, 'surplus'
         if name not in SIMULATED:
             yield refuses_an_unknown_backend, name
+    for backend in BACKENDS:
+        yield queries, 'sqlite', backend
+        if backend != 'sim':
+            yield talks_to_a_server, 'redis', backend
     if (BUILD / 'own_loop').exists():  # where libev is
         yield runs_in_its_own_loop, 'own_loop'
         yield helps, 'own_loop'
@@ -525,11 +586,12 @@ def main():
     # On purpose, so that nothing is said of falling back.
     os.environ['MOTET_BACKEND'] = usable[0]
     no_kernel = refusals['uring'] if usable[0] == 'sim' else None
-    without_kernel = (prints, finds, helps, refuses, refuses_an_unknown_backend)
+    on_each_backend = (prints, queries, talks_to_a_server)
+    without_kernel = (prints, queries, finds, helps, refuses, refuses_an_unknown_backend)
     for check, *arguments in all_checks():
         name = title(check, *arguments)
         try:
-            if check is prints and refusals[arguments[-1]]:
+            if check in on_each_backend and refusals[arguments[-1]]:
                 raise Skip(refusals[arguments[-1]])
             if no_kernel and check not in without_kernel:
                 raise Skip(no_kernel)

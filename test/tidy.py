@@ -62,6 +62,8 @@ THIRD_PARTY = {
     'liburing': ('backend/uring/', 'bench/'),
     'ev.h': ('backend/libev/', 'bench/', 'examples/', 'test/'),
     'doctest': ('test/',),
+    'hiredis': ('examples/',),
+    'sqlite3': ('examples/',),
     'valgrind': ('lib/context/',),
     'sanitizer': ('lib/context/', 'test/'),
 }
