@@ -8,6 +8,7 @@
 #include <motet/scope.hpp>
 #include <motet/spin.hpp>
 #include <motet/tcp.hpp>
+#include <motet/thread.hpp>
 #include <motet/time.hpp>
 
 #include <doctest/doctest.h>
@@ -96,6 +97,39 @@ void grant_an_hour(int to) {
   });
 }
 
+/// Fibers that await each other, the innermost of which waits.
+void await_in_a_row(int to) {
+  motet::run([to] {
+    auto outer = spin([to] {
+      const cleanup left([to] { say(to, "1 left\n"); });
+      auto middle = spin([to] {
+        const cleanup mine_left([to] { say(to, "2 left\n"); });
+        auto inner = spin([to] {
+          try {
+            say(to, "ready\n");
+            suspend();
+          } catch (const cancelled& c) {
+            say(to, "3 interrupted by " + c.reason().message + "\n");
+            throw;
+          }
+        });
+        inner.await();
+      });
+      middle.await();
+    });
+    outer.await();
+  });
+}
+
+/// Two schedulers, each with a fiber that waits.
+void run_two_threads(int to) {
+  run_threads(2, [to](std::size_t i) {
+    const cleanup left([to, i] { say(to, "thread " + std::to_string(i) + " left\n"); });
+    if (i == 1) say(to, "ready\n");
+    suspend();
+  });
+}
+
 /// Serves a peer that never leaves, with an hour to do so.
 void drain_for_an_hour(int to) {
   motet::run([to] {
@@ -132,6 +166,26 @@ TEST_SUITE("kernel: signals") {
     CHECK(how.signal == 0);
     CHECK(how.code == 130);
     CHECK(how.said == "worker left\nmain left\n");
+  }
+
+  TEST_CASE("X-12: fibers that await each other end from the inside out") {
+    child program(&await_in_a_row);
+    REQUIRE(program.hear("ready\n"));
+    program.send_signal(SIGINT);
+    const death how = program.wait();
+    CHECK(how.code == 130);
+    CHECK(how.said == "3 interrupted by SIGINT\n2 left\n1 left\n");
+  }
+
+  TEST_CASE("a signal stops the schedulers of all threads") {
+    child program(&run_two_threads);
+    REQUIRE(program.hear("ready\n"));
+    program.send_signal(SIGTERM);
+    const death how = program.wait();
+    CHECK(how.signal == 0);
+    CHECK(how.code == 143);
+    CHECK(how.said.find("thread 0 left\n") != std::string::npos);
+    CHECK(how.said.find("thread 1 left\n") != std::string::npos);
   }
 
   TEST_CASE("X-13: a signal reaches fibers that never wait") {

@@ -119,6 +119,77 @@ TEST_SUITE("threads: messages") {
   }
 }
 
+TEST_SUITE("threads: posts") {
+  TEST_CASE("X-09: a storm of posts keeps the order of each thread and starves nobody") {
+    static constexpr int each = 20'000;
+    run_for_real([] {
+      const auto sink = spin([] {
+        int wrong = 0;
+        std::vector<int> next(2);
+        for (int i = 0; i < 2 * each; ++i) {
+          const auto [thread, number] = receive<std::pair<std::size_t, int>>();
+          if (next[thread]++ != number) ++wrong;
+        }
+        return wrong;
+      });
+      int ticks = 0;
+      const auto ticker = spin([&] {
+        while (!sink.done()) {
+          sleep(100us);
+          ++ticks;
+        }
+      });
+      std::vector<std::jthread> senders;
+      for (std::size_t t = 0; t < 2; ++t) {
+        senders.emplace_back([sink, t] {
+          for (int i = 0; i < each; ++i)
+            sink << std::pair{t, i};
+        });
+      }
+      CHECK(sink.await() == 0);
+      ticker.await();
+      CHECK(ticks > 1);
+    });
+  }
+
+  TEST_CASE("X-09: posts after the end are refused, each of them") {
+    fiber_ref left;
+    run_for_real([&] { left = spin([] { yield(); }); });
+    CHECK_FALSE(left.stop());
+    CHECK_FALSE(left.cancel());
+    CHECK_FALSE(left.terminate(1s));
+    CHECK_FALSE(left.restart());
+    CHECK_FALSE(left.raise("too late"));
+  }
+
+  TEST_CASE(
+      "C-19: an exception that is sent is a message, one that is raised is thrown") {
+    run_for_real([] {
+      const auto f = spin([] {
+        const auto sent = receive<std::exception_ptr>();
+        CHECK_THROWS_AS(std::rethrow_exception(sent), const trouble&);
+        CHECK_THROWS_WITH_AS((void)receive<int>(), "raised", trouble);
+      });
+      testing::settle();
+      f << std::make_exception_ptr(trouble("sent"));
+      f.raise(trouble("raised"));
+      f.await();
+
+      const auto g = spin([] {
+        const auto sent = receive<std::exception_ptr>();
+        CHECK_THROWS_AS(std::rethrow_exception(sent), const trouble&);
+        CHECK_THROWS_WITH_AS((void)receive<int>(), "raised", trouble);
+      });
+      testing::settle();
+      const std::jthread other([g] {
+        g << std::make_exception_ptr(trouble("sent"));
+        g.raise(std::make_exception_ptr(trouble("raised")));
+      });
+      g.await();
+    });
+  }
+}
+
 TEST_SUITE("threads: requests") {
   TEST_CASE("X-01, original: another thread stops a parked fiber") {
     run_for_real([] {
