@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Echo servers side by side: motet, and by hand on io_uring, on epoll and on libev.
+"""Echo servers side by side: motet, and by hand on io_uring, on epoll and on libev; or
+motet on one thread and on two, and Go.
 
 Every server runs alone on core 0, the load on core 1. Repeats are interleaved, so that
 a slow minute of the machine hits all servers alike. Prints Markdown tables.
@@ -29,6 +30,7 @@ RECV_LOOP_TARGETS = {(64, 50): 1.05, (64, 500): 1.05, (64, 5000): 1.10, (4096, 5
 READ_TARGETS = {(64, 50): 1.05, (64, 500): 1.05, (64, 5000): 1.20, (4096, 50): 1.05}
 LIBEV_TARGETS = {(64, 50): 1.20, (64, 500): 1.20, (64, 5000): 1.40, (4096, 50): 1.10}
 TIMEOUT_TARGET = 1.02
+ONE_THREAD = 'motet, 1 thread'
 RAW_LIBEV = 'raw libev'
 
 
@@ -39,14 +41,32 @@ class Server:
     targets: dict = field(default_factory=dict)
     without_timeout: str = ''  # the name of the same server without --timeout
     env: dict = field(default_factory=dict)
+    cores: str = SERVER_CORE
 
     @property
     def raw(self):
         return self.name.startswith('raw')
 
+    @property
+    def beside_load(self):
+        """Whether it may run on the core of the load, too."""
+        return LOAD_CORE in self.cores
+
+
+def threaded_servers():
+    motet, go, both = 'motet_echo', 'go_echo', f'{SERVER_CORE},{LOAD_CORE}'
+    return [
+        Server(ONE_THREAD, [motet]),
+        Server('motet, 2 threads', [motet, '--threads', '2'], cores=both),
+        Server('Go, GOMAXPROCS=1', [go], env={'GOMAXPROCS': '1'}),
+        Server('Go, GOMAXPROCS=2', [go], env={'GOMAXPROCS': '2'}, cores=both),
+    ]
+
 
 def known_servers(options):
     """Which servers to run, the limits first."""
+    if options.threads:
+        return [s for s in threaded_servers() if re.search(options.only, s.name)]
     uring, epoll, motet = 'raw_uring_echo', 'raw_epoll_echo', 'motet_echo'
     plain = [
         Server('raw io_uring', [uring]),
@@ -77,7 +97,7 @@ class Process:
         if not path.exists():
             raise RuntimeError(f'{path.name} is not built')
         self.child = subprocess.Popen(
-            ['taskset', '-c', SERVER_CORE, str(path)] + server.command[1:],
+            ['taskset', '-c', server.cores, str(path)] + server.command[1:],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=dict(os.environ, **server.env))
 
@@ -124,8 +144,9 @@ def run_load(command):
 
 
 def disturbed(result):
-    """Whether other processes took part of a core from the server or the load."""
-    return max(result['server_waited'], result['load_waited']) > DISTURBED
+    """Whether other processes took part of a core from the server or the load. Nobody can
+    tell if these two share one."""
+    return not result['beside_load'] and max(result['server_waited'], result['load_waited']) > DISTURBED
 
 
 def measure(options, server, size, connections):
@@ -135,6 +156,7 @@ def measure(options, server, size, connections):
         with Process(server, options.build) as process:
             result, _ = run_load(load_command(options, process, size, connections,
                                               options.warm))
+        result['beside_load'] = server.beside_load
         results.append(result)
         if not disturbed(result):
             break
@@ -253,6 +275,28 @@ def print_cell(run, cell):
               f'| {rps:.0f} | {p50:.0f} | {p99:.0f} | {kb:.1f} | {calls_text} |')
 
 
+def print_threads_cell(run, cell):
+    size, conns = cell
+    rows = [s for s in run.servers if run.of(s.name, cell, 'rps')]
+    if not rows:
+        return
+    print(f'\n### {size} bytes, {conns} connections\n')
+    print('| server | CPU µs/request | to motet, 1 thread | requests/s | to motet, 1 thread '
+          '| p50 µs | p99 µs | kB/conn |')
+    print('|---|---|---|---|---|---|---|---|')
+    for server in rows:
+        cpu, rps = (run.of(server.name, cell, key)
+                    for key in ('cpu_us_per_request', 'rps'))
+        ratios = [ratio_text(run.median(server.name, cell, key),
+                             run.median(ONE_THREAD, cell, key), None)
+                  for key in ('cpu_us_per_request', 'rps')]
+        p50, p99, kb = (run.median(server.name, cell, key)
+                        for key in ('p50_us', 'p99_us', 'kb_per_conn'))
+        print(f'| {server.name} | {spread(cpu)} | {ratios[0]} '
+              f"| {spread(rps, '{:,.0f}')} | {ratios[1]} "
+              f'| {p50:.0f} | {p99:.0f} | {kb:.1f} |')
+
+
 def paired_costs(run, server, cell):
     """With the timeout to without it, repeat by repeat: what drifts, drifts in both."""
     key = 'cpu_us_per_request'
@@ -292,6 +336,10 @@ def print_notes(run):
           f'{busy:.2f} of its core (median). Other processes took more than '
           f'{DISTURBED:.0%} of a core in {sum(map(disturbed, everything))} of '
           f'{len(everything)} runs; those count only where there are no others.')
+    if any(s.beside_load for s in run.servers):
+        print('\nServers of two threads had both cores, and shared one with the load: their '
+              'requests per second and latencies are those of both together, and none of '
+              'their runs counts as disturbed. CPU time is that of the server alone.')
     for reason in sorted(set(run.failures.values())):
         names = [name for name, why in run.failures.items() if why == reason]
         print(f'\nLeft out: {"; ".join(names)}: {reason}')
@@ -323,6 +371,8 @@ def parse():
     parser.add_argument('--only', default='', help='servers whose name matches this')
     parser.add_argument('--no-timeouts', action='store_true')
     parser.add_argument('--libev', action='store_true', help='libev too, by hand and as a backend')
+    parser.add_argument('--threads', action='store_true',
+                        help='motet on one thread and on two, and Go, in place of all')
     parser.add_argument('--syscalls', action='store_true',
                         help='count system calls too, by perf, in runs of their own')
     parser.add_argument('--json', help='append each run to this file')
@@ -355,7 +405,7 @@ def main():
         interrupted = True
         print('interrupted: what there is so far', file=sys.stderr)
     for cell in run.cells:
-        print_cell(run, cell)
+        (print_threads_cell if options.threads else print_cell)(run, cell)
     print_timeouts(run)
     print_notes(run)
     if interrupted:

@@ -48,6 +48,32 @@ inline std::uint16_t parse_port(const char* text) {
   return static_cast<std::uint16_t>(port);
 }
 
+/// Whether there are --multishot and --direct.
+enum class flavours { none, uring };
+
+/// What the command line says, or the end of the program.
+inline server_options parse(int argc, char** argv, flavours known) {
+  static const option names[] = {{"multishot", no_argument, nullptr, 'm'},
+                                 {"direct", no_argument, nullptr, 'd'},
+                                 {"port", required_argument, nullptr, 'p'},
+                                 {"timeout", no_argument, nullptr, 't'},
+                                 {nullptr, 0, nullptr, 0}};
+  const bool all = known == flavours::uring;
+  server_options options;
+  for (int c = 0;
+       (c = getopt_long(argc, argv, "", all ? names : names + 2, nullptr)) != -1;) {
+    if (c == 'p') options.port = parse_port(optarg);
+    if (c == 't') options.timeout = true;
+    if (c == 'm') options.multishot = true;
+    if (c == 'd') options.direct = true;
+    if (c != '?') continue;
+    std::fprintf(stderr, "usage: %s [--port N] [--timeout]%s\n", argv[0],
+                 all ? " [--multishot] [--direct]" : "");
+    std::exit(1);
+  }
+  return options;
+}
+
 /// A socket listening on 127.0.0.1. Accepted sockets inherit TCP_NODELAY from it, which
 /// saves a system call per connection.
 inline int listen_on_loopback(std::uint16_t port) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -262,6 +263,16 @@ double bare_counter_and_store(long rounds) {
   (void)rounds;
   return none;
 #endif
+}
+
+double bare_spin_lock(long rounds) {
+  std::atomic<bool> held{false};
+  return per_call(rounds, [&] {
+    while (held.exchange(true, std::memory_order_acquire)) {
+    }
+    keep();
+    held.store(false, std::memory_order_release);
+  });
 }
 
 double bare_clock_read(long rounds) {

@@ -26,6 +26,9 @@ double bare_heap_entry(std::size_t population, long rounds);
 /// The cycle counter read and one word stored. ns.
 double bare_counter_and_store(long rounds);
 
+/// A flag taken by an atomic exchange and given back by a store. ns.
+double bare_spin_lock(long rounds);
+
 /// clock_gettime(CLOCK_MONOTONIC). ns.
 double bare_clock_read(long rounds);
 

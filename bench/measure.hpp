@@ -77,6 +77,7 @@ inline void keep() {
 // The benchmarks, by file.
 std::vector<benchmark> fiber_benchmarks(const measure_options& options);
 std::vector<benchmark> timeout_benchmarks(const measure_options& options);
+std::vector<benchmark> sync_benchmarks(const measure_options& options);
 std::vector<benchmark> stop_benchmarks(const measure_options& options);
 std::vector<benchmark> memory_benchmarks(const measure_options& options);
 

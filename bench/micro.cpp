@@ -102,8 +102,8 @@ int main(int argc, char** argv) {
   std::printf("| what | motet | unit | limit, by hand | target | met |\n");
   std::printf("|---|---|---|---|---|---|\n");
   bool good = true;
-  for (const auto& group :
-       {fiber_benchmarks, timeout_benchmarks, stop_benchmarks, memory_benchmarks}) {
+  for (const auto& group : {fiber_benchmarks, sync_benchmarks, timeout_benchmarks,
+                            stop_benchmarks, memory_benchmarks}) {
     for (const benchmark& b : group(args.measure)) {
       if (wanted(b, only)) good = run_benchmark(b, args.measure) && good;
     }

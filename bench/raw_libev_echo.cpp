@@ -130,31 +130,10 @@ class server {
   std::array<char, 16384> buffer_{};
 };
 
-server_options parse(int argc, char** argv) {
-  static const option names[] = {{"port", required_argument, nullptr, 'p'},
-                                 {"timeout", no_argument, nullptr, 't'},
-                                 {nullptr, 0, nullptr, 0}};
-  server_options options;
-  for (int c = 0; (c = getopt_long(argc, argv, "", names, nullptr)) != -1;) {
-    switch (c) {
-      case 'p':
-        options.port = parse_port(optarg);
-        break;
-      case 't':
-        options.timeout = true;
-        break;
-      default:
-        std::fprintf(stderr, "usage: %s [--port N] [--timeout]\n", argv[0]);
-        std::exit(1);
-    }
-  }
-  return options;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  const server_options options = parse(argc, argv);
+  const server_options options = parse(argc, argv, flavours::none);
   raise_descriptor_limit();
   server(options).run();
 }
