@@ -6,6 +6,7 @@
 
 #include <motet/await.hpp>
 #include <motet/barrier.hpp>
+#include <motet/broadcast.hpp>
 #include <motet/blocking.hpp>
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
