@@ -60,8 +60,8 @@ double messages_one_way(long messages) {
 }
 
 double channel_there_and_back(long rounds) {
-  channel<long> there;
-  channel<long> back;
+  channel<long> there(1);
+  channel<long> back(1);
   const auto peer = spin_thread([&] {
     for (const long n : there)
       back.send(n + 1);

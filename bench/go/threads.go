@@ -37,7 +37,7 @@ func perCall(start time.Time, calls int) float64 {
 }
 
 func thereAndBack(rounds int) float64 {
-	there, back := make(chan int), make(chan int)
+	there, back := make(chan int, 1), make(chan int, 1)
 	go func() {
 		takeThread()
 		for n := range there {
