@@ -52,7 +52,7 @@ bool is_of_a_peer(int error) noexcept {
 /// " 127.0.0.1:7000"; nothing if the socket does not know any more.
 std::string name_of(const listener& l) {
   try {
-    return " " + to_string(l.local());
+    return std::string(" ").append(to_string(l.local()));
   } catch (const std::system_error&) {
     return {};
   }

@@ -42,8 +42,8 @@ TEST_SUITE("kernel: fork") {
       auto [near, far] = connect_pair();
       auto reader = spin([&far = far] { return read_some(far); });
       testing::settle();
-      const test::death how = fork_that([&] {
-        far.close();  // though a fiber of the parent reads from it
+      const test::death how = fork_that([&peer = far] {
+        peer.close();  // though a fiber of the parent reads from it
         ::write(STDERR_FILENO, "computed", 8);
       });
       CHECK(how.code == 0);
