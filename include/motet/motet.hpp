@@ -6,8 +6,8 @@
 
 #include <motet/await.hpp>
 #include <motet/barrier.hpp>
-#include <motet/broadcast.hpp>
 #include <motet/blocking.hpp>
+#include <motet/broadcast.hpp>
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
 #include <motet/cancel_on.hpp>
