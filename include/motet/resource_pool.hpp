@@ -38,6 +38,8 @@ class resource_pool {
   /// A resource, on loan while this lives. Its destructor gives it back and never parks.
   class lease {
    public:
+    lease(const lease&) = delete;
+    lease& operator=(const lease&) = delete;
     lease(lease&& from) noexcept
         : pool_(from.pool_), lent_(std::exchange(from.lent_, nullptr)) {}
     lease& operator=(lease&& from) noexcept {

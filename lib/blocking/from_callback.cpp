@@ -145,6 +145,7 @@ callback_wait::~callback_wait() {
     state_->claimed = true;
   }
   registered();
+  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete): resumers are counted apart
   drop_user(*state_);
 }
 

@@ -23,7 +23,7 @@ constexpr std::chrono::seconds idle_for{10};
 
 std::size_t size_for(std::size_t wish) noexcept {
   if (wish != 0) return wish;
-  return std::max<std::size_t>(usual_most, 2 * std::thread::hardware_concurrency());
+  return std::max(usual_most, std::size_t{2} * std::thread::hardware_concurrency());
 }
 
 }  // namespace
@@ -37,6 +37,7 @@ struct thread_pool::worker {
 };
 
 thread_pool& thread_pool::instance() noexcept {
+  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): without it there is no program
   static auto* const one = new thread_pool;
   return *one;
 }

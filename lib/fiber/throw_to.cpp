@@ -51,6 +51,7 @@ class throw_abroad final : public waiter, errand, thrower {
  public:
   throw_abroad(fiber_state& self, fiber_state& target, std::exception_ptr error,
                call_site point) noexcept
+      // NOLINTNEXTLINE(bugprone-throw-keyword-missing): a member, not a lost exception
       : errand(target), error_(std::move(error)) {
     what = waits_for_it;
     where = point;

@@ -30,6 +30,7 @@ request_record* make_request(cancel_kind kind, std::string_view why,
   } catch (const std::bad_alloc&) {  // who asked, and where, is said all the same
   }
   if (this_scheduler != nullptr) reason.source = this_fiber::self();
+  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): its own, which does not throw
   return new request_record(std::move(reason));
 }
 
