@@ -50,8 +50,8 @@ struct unmonitor_options {
 /// false.
 ///
 /// Verbs say whether they changed anything; on a fiber that has ended they do nothing.
-/// Usable on any thread; to wait, and to monitor, in any fiber. What is asked of a fiber of
-/// another thread is done there soon, and then `true` says that it was sent.
+/// Usable on any thread; to wait, and to monitor, in any fiber. What is asked of a fiber
+/// of another thread is done there soon, and then `true` says that it was sent.
 class fiber_ref {
  public:
   fiber_ref() = default;

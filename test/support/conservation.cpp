@@ -2,6 +2,7 @@
 #include "test/support/conservation.hpp"
 
 #include "lib/context/stack_reserve.hpp"
+#include "test/support/silent_listener.hpp"
 
 #include <doctest/doctest.h>
 
@@ -106,7 +107,7 @@ std::string difference(std::size_t before, std::size_t after, const char* of) {
 
 /// Counts around each case. What it finds is told as a failed assertion is, but comes too
 /// late for doctest's own count: `main` adds it to the exit code.
-class conservation final : public doctest::IReporter {
+class conservation final : public silent_listener {
  public:
   explicit conservation(const doctest::ContextOptions&) {}
 
@@ -146,16 +147,6 @@ class conservation final : public doctest::IReporter {
     std::printf("%s)\n", heap_is_counted() ? ", heap" : "; heap not counted");
     std::fflush(stdout);
   }
-
-  void report_query(const doctest::QueryData&) override {}
-  void test_run_start() override {}
-  void test_case_reenter(const doctest::TestCaseData&) override {}
-  void test_case_exception(const doctest::TestCaseException&) override {}
-  void subcase_start(const doctest::SubcaseSignature&) override {}
-  void subcase_end() override {}
-  void log_assert(const doctest::AssertData&) override {}
-  void log_message(const doctest::MessageData&) override {}
-  void test_case_skipped(const doctest::TestCaseData&) override {}
 
  private:
   void tell(const std::string& what) const {

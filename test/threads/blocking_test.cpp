@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "test/support/trace.hpp"
 #include "test/support/trouble.hpp"
+#include "test/threads/real_time.hpp"
 
 #include <motet/motet.hpp>
 #include <motet/testing.hpp>
@@ -20,17 +21,11 @@
 namespace motet {
 namespace {
 
+using test::run_for_real;
 using test::trace;
 using test::trouble;
 
 using event = std::binary_semaphore;
-
-/// A scheduler in real time. What is lost between threads is an error, not a hang.
-template <class F>
-void run_for_real(F&& f, std::size_t threads = 0) {
-  run({.signals = signal_policy::none, .blocking_threads = threads},
-      [&] { cancel_after(20s, f); });
-}
 
 /// Counts itself, on any thread.
 class counted {
@@ -146,7 +141,7 @@ TEST_SUITE("threads: blocking") {
           CHECK_FALSE(ran);
           CHECK(blocking([] { return 7; }) == 7);  // the thread is there for others
         },
-        1);
+        {.blocking_threads = 1});
   }
 
   TEST_CASE("K-04: a job sees its stop token and returns early; its result wins") {
@@ -309,7 +304,7 @@ TEST_SUITE("threads: blocking") {
           busy.await();
           CHECK(called == 0);
         },
-        1);
+        {.blocking_threads = 1});
   }
 
   TEST_CASE("what is raised while a job runs is thrown after its result") {
@@ -346,7 +341,9 @@ TEST_SUITE("threads: blocking") {
 
   TEST_CASE("two schedulers share the pool, which is as large as the larger wish") {
     held_job both[2];
-    std::jthread other([&] { run_for_real([&] { blocking([&] { both[1](); }); }, 2); });
+    std::jthread other([&] {
+      run_for_real([&] { blocking([&] { both[1](); }); }, {.blocking_threads = 2});
+    });
     run_for_real(
         [&] {
           both[1].begun.acquire();
@@ -358,7 +355,7 @@ TEST_SUITE("threads: blocking") {
           both[1].go_on.release();
           f.await();
         },
-        1);
+        {.blocking_threads = 1});
   }
 
   TEST_CASE("jobs run in the order in which they come") {
@@ -372,7 +369,7 @@ TEST_SUITE("threads: blocking") {
           CHECK(order == "abcdefghij");
           CHECK(stats().blocking.longest_wait > 0ns);
         },
-        1);
+        {.blocking_threads = 1});
   }
 }
 

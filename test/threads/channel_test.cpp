@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "test/threads/real_time.hpp"
+
 #include <motet/motet.hpp>
 #include <motet/testing.hpp>
 
@@ -16,11 +18,7 @@
 namespace motet {
 namespace {
 
-/// A scheduler in real time. What is lost between threads is an error, not a hang.
-template <class F>
-void run_for_real(F&& f) {
-  run({.signals = signal_policy::none}, [&] { cancel_after(20s, f); });
-}
+using test::run_for_real;
 
 /// As many stacks as any case here has at a time: their reserve, which does not shrink,
 /// is not to grow in the middle of one.

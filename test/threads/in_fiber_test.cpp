@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "test/support/trouble.hpp"
+#include "test/threads/real_time.hpp"
 
 #include <motet/motet.hpp>
 #include <motet/testing.hpp>
@@ -14,15 +15,10 @@ namespace motet {
 namespace {
 
 using test::cleanup;
+using test::run_for_real;
 using test::trouble;
 
 using event = std::binary_semaphore;
-
-/// A scheduler in real time. What is lost between threads is an error, not a hang.
-template <class F>
-void run_for_real(F&& f) {
-  run({.signals = signal_policy::none}, [&] { cancel_after(20s, f); });
-}
 
 /// Something that a job does when it is told to.
 struct held_job {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "test/threads/real_time.hpp"
+
 #include <motet/motet.hpp>
 
 #include <doctest/doctest.h>
@@ -16,11 +18,7 @@
 namespace motet {
 namespace {
 
-/// A scheduler in real time. What is lost between threads is an error, not a hang.
-template <class F>
-void run_for_real(F&& f) {
-  run({.signals = signal_policy::none}, [&] { cancel_after(30s, f); });
-}
+using test::run_for_real;
 
 /// `f(index)` on a scheduler each of two threads.
 template <class F>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "test/support/tracked.hpp"
 #include "test/support/trouble.hpp"
+#include "test/threads/real_time.hpp"
 
 #include <motet/motet.hpp>
 #include <motet/testing.hpp>
@@ -18,14 +19,9 @@
 namespace motet {
 namespace {
 
+using test::run_for_real;
 using test::tracked;
 using test::trouble;
-
-/// A scheduler in real time. What is lost between threads is an error, not a hang.
-template <class F>
-void run_for_real(F&& f) {
-  run({.signals = signal_policy::none}, [&] { cancel_after(20s, f); });
-}
 
 TEST_SUITE("spin_thread") {
   TEST_CASE("a thread's result is awaited as a fiber's") {

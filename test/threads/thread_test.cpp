@@ -2,6 +2,7 @@
 #include "test/support/trace.hpp"
 #include "test/support/tracked.hpp"
 #include "test/support/trouble.hpp"
+#include "test/threads/real_time.hpp"
 
 #include <motet/motet.hpp>
 #include <motet/testing.hpp>
@@ -19,14 +20,9 @@ namespace motet {
 namespace {
 
 using test::cleanup;
+using test::run_for_real;
 using test::tracked;
 using test::trouble;
-
-/// A scheduler in real time. What is lost between threads is an error, not a hang.
-template <class F>
-void run_for_real(F&& f) {
-  run({.signals = signal_policy::none}, [&] { cancel_after(20s, f); });
-}
 
 TEST_SUITE("threads: messages") {
   TEST_CASE("messages from another thread arrive whole and in order") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "test/support/trouble.hpp"
+#include "test/threads/real_time.hpp"
 
 #include <motet/motet.hpp>
 #include <motet/testing.hpp>
@@ -18,14 +19,9 @@
 namespace motet {
 namespace {
 
+using test::run_for_real;
 using namespace std::string_literals;
 using test::trouble;
-
-/// A scheduler in real time. What is lost between threads is an error, not a hang.
-template <class F>
-void run_for_real(F&& f) {
-  run({.signals = signal_policy::none}, [&] { cancel_after(20s, f); });
-}
 
 TEST_SUITE("threads: waiting") {
   TEST_CASE("a fiber of another thread is awaited: value, error, stop") {

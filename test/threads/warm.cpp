@@ -3,9 +3,9 @@
 // What the process keeps for schedulers to come, such as their doors, it keeps for as
 // many as there ever were at a time. That is up to chance: so there are many at first.
 
-#include <motet/run.hpp>
+#include "test/support/silent_listener.hpp"
 
-#include <doctest/doctest.h>
+#include <motet/run.hpp>
 
 #include <barrier>
 #include <thread>
@@ -14,7 +14,7 @@
 namespace motet::test {
 namespace {
 
-class warm_caches final : public doctest::IReporter {
+class warm_caches final : public silent_listener {
  public:
   explicit warm_caches(const doctest::ContextOptions&) {}
 
@@ -28,18 +28,6 @@ class warm_caches final : public doctest::IReporter {
       });
     }
   }
-
-  void report_query(const doctest::QueryData&) override {}
-  void test_run_end(const doctest::TestRunStats&) override {}
-  void test_case_start(const doctest::TestCaseData&) override {}
-  void test_case_reenter(const doctest::TestCaseData&) override {}
-  void test_case_end(const doctest::CurrentTestCaseStats&) override {}
-  void test_case_exception(const doctest::TestCaseException&) override {}
-  void subcase_start(const doctest::SubcaseSignature&) override {}
-  void subcase_end() override {}
-  void log_assert(const doctest::AssertData&) override {}
-  void log_message(const doctest::MessageData&) override {}
-  void test_case_skipped(const doctest::TestCaseData&) override {}
 };
 
 REGISTER_LISTENER("warm_caches", 0, warm_caches);
