@@ -75,7 +75,7 @@ def run(command, env, seconds):
 
 
 def of_doctest(test):
-    return not {'motet:source', 'motet:figure'} & set(test['suite'])
+    return not {'motet:source', 'motet:figure', 'motet:client'} & set(test['suite'])
 
 
 def judge(test, code, output, options):
@@ -128,8 +128,8 @@ def report(name, result, output, seconds):
           + (f' {failed:4} failed' if failed else '')
           + (f' {skipped:4} skipped' if skipped else '')
           + f'  {seconds:6.1f} s' + (f'  {wrong}' if wrong else ''), flush=True)
-    for figure in re.findall(r'^F\d+: .*', output, re.MULTILINE):
-        print(f'    {figure}', flush=True)
+    for line in re.findall(r'^(?:F\d+|skipped): .*', output, re.MULTILINE):
+        print(f'    {line}', flush=True)
     if failed or (skipped and not passed):
         print(''.join(f'    | {line}\n' for line in output.splitlines()[-200:]), end='',
               flush=True)
