@@ -2,7 +2,7 @@
 #pragma once
 
 /// @file
-/// Taking TCP connections, one by one or each in a fiber of its own.
+/// Taking connections, one by one or each in a fiber of its own.
 ///
 /// A cancelled accept took no connection: it stays in the backlog. One that came first is
 /// returned, and the cancellation waits for the next point.
@@ -23,7 +23,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace motet::tcp {
+namespace motet {
 
 struct accept_options {
   /// How many peers are served at a time; more wait in the backlog.
@@ -61,7 +61,7 @@ class listener {
         handler(peer);
       } else {
         static_assert(std::is_invocable_v<Handler&, stream>,
-                      "accept_loop calls its handler with a tcp::stream");
+                      "accept_loop calls its handler with a motet::stream");
         handler(std::move(peer));
       }
     });
@@ -87,7 +87,7 @@ class listener {
 
  private:
   [[noreturn]] void serve(const accept_options& options, call_site where,
-                          motet::detail::function_ref<void(stream&)> handler);
+                          detail::function_ref<void(stream&)> handler);
 
   detail::descriptor socket_;
 };
@@ -119,4 +119,4 @@ inline listener::iterator listener::begin() {
   return iterator(*this);
 }
 
-}  // namespace motet::tcp
+}  // namespace motet

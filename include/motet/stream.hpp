@@ -2,7 +2,7 @@
 #pragma once
 
 /// @file
-/// A TCP connection: bytes both ways.
+/// Bytes both ways, or one way: a connection, a pipe, a terminal.
 ///
 /// Whatever a point here throws, no byte is lost: a read that is cancelled took none. If
 /// bytes came first, the call returns them, and the cancellation waits for the next
@@ -21,13 +21,11 @@
 #include <string_view>
 #include <system_error>
 
-namespace motet::tcp {
+namespace motet {
 
 class stream;
 
 namespace detail {
-using motet::detail::descriptor;
-using motet::detail::function_ref;
 
 /// Bytes as they come, into a buffer that is lent.
 class chunk_source {
@@ -64,11 +62,18 @@ class line_source {
 };
 }  // namespace detail
 
-using chunk_range = motet::detail::pull_range<detail::chunk_source>;
-using line_range = motet::detail::pull_range<detail::line_source>;
+using chunk_range = detail::pull_range<detail::chunk_source>;
+using line_range = detail::pull_range<detail::line_source>;
 
-/// A connection. Moves, does not copy, and closes when it goes. One fiber may read while
-/// another writes; two readers, or two writers, must take turns. Same thread only.
+/// What a stream is made of, which decides how the system moves its bytes.
+enum class stream_kind : std::uint8_t {
+  socket,
+  other,  ///< A pipe, a terminal, whatever read(2) and write(2) take.
+};
+
+/// A connection, or one end of a pipe, which goes one way. Moves, does not copy, and
+/// closes when it goes. One fiber may read while another writes; two readers, or two
+/// writers, must take turns. Same thread only.
 ///
 /// Failures are std::system_error, or go to the `std::error_code&` of the overloads that
 /// take one; those throw only `cancelled`, raised exceptions, and closed_error.
@@ -76,8 +81,9 @@ class stream {
  public:
   /// Not connected.
   stream() = default;
-  /// Takes over a connected socket.
-  explicit stream(int fd) noexcept : socket_(fd) {}
+  /// Takes over a connected socket, or what `kind` says.
+  explicit stream(int fd, stream_kind kind = stream_kind::socket) noexcept
+      : descriptor_(fd), kind_(kind) {}
 
   /// Reads what there is, waiting for at least one byte.
   /// @returns the part of `buffer` that was filled; empty at the end of the stream.
@@ -99,7 +105,7 @@ class stream {
 
   /// Calls `f(std::span<const std::byte>)` with what arrives, until the end of the
   /// stream. The bytes are good until `f` returns. Cancellation point.
-  void recv_loop(motet::detail::function_ref<void(std::span<const std::byte>)> f,
+  void recv_loop(detail::function_ref<void(std::span<const std::byte>)> f,
                  call_site where = call_site::here());
 
   /// What arrives, piece by piece, in `buffer`. Each step is a cancellation point.
@@ -141,24 +147,27 @@ class stream {
   std::size_t write_some(std::span<const std::byte> data, std::error_code& ec,
                          call_site where = call_site::here());
 
-  /// Tells the peer that nothing more will come; reading goes on. Never parks.
+  /// Tells the peer that nothing more will come; reading goes on. What is no socket goes
+  /// one way, and is closed. Never parks.
   void shutdown_send();
   /// Closes; a fiber that reads or writes gets a closed_error. Never parks.
-  void close() noexcept { socket_.close(); }
+  void close() noexcept { descriptor_.close(); }
 
-  /// Who is at the other end. Never parks.
+  /// Who is at the other end of a socket. Never parks.
   [[nodiscard]] endpoint peer() const;
-  /// This end. Never parks.
+  /// This end of a socket. Never parks.
   [[nodiscard]] endpoint local() const;
-  /// The socket, still owned by this. Never parks.
-  [[nodiscard]] int native_handle() const noexcept { return socket_.fd(); }
-  explicit operator bool() const noexcept { return socket_.fd() >= 0; }
+  /// The descriptor, still owned by this. Never parks.
+  [[nodiscard]] int native_handle() const noexcept { return descriptor_.fd(); }
+  explicit operator bool() const noexcept { return descriptor_.fd() >= 0; }
+  [[nodiscard]] stream_kind kind() const noexcept { return kind_; }
 
  private:
   std::int32_t receive(std::span<std::byte> into, bool whole, call_site where);
-  std::int32_t send(std::span<const std::byte> from, call_site where);
+  std::int32_t send(std::span<const std::byte> from, bool whole, call_site where);
 
-  detail::descriptor socket_;
+  detail::descriptor descriptor_;
+  stream_kind kind_ = stream_kind::socket;
 };
 
-}  // namespace motet::tcp
+}  // namespace motet

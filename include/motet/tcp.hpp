@@ -14,6 +14,10 @@
 
 namespace motet::tcp {
 
+using motet::accept_options;
+using motet::listener;
+using motet::stream;
+
 struct listen_options {
   /// Connections that may wait to be accepted; the system's own limit may be lower
   /// (net.core.somaxconn).

@@ -15,12 +15,12 @@
 #include <string>
 #include <utility>
 
-namespace motet::tcp {
+namespace motet {
 
 namespace {
 
-using motet::detail::scope_chain;
-using motet::detail::this_scheduler;
+using detail::scope_chain;
+using detail::this_scheduler;
 
 /// How long to wait for descriptors or memory to come free.
 constexpr duration back_off = 100ms;
@@ -74,7 +74,7 @@ bool is_broken_connection(const std::exception_ptr& error) noexcept {
 class service {
  public:
   service(listener& from, const accept_options& options, call_site where,
-          motet::detail::function_ref<void(stream&)> handler)
+          detail::function_ref<void(stream&)> handler)
       : listener_(from), options_(options), where_(where), handler_(handler) {}
 
   /// Until cancelled or the listener fails.
@@ -97,7 +97,7 @@ class service {
   /// Gives the peers under way the time that was promised.
   void drain() {
     if (options_.grace <= duration::zero()) return;
-    motet::detail::timed_scope scope(options_.grace, where_);
+    detail::timed_scope scope(options_.grace, where_);
     scope.call_it_grace();
     scope.run([&] {
       while (active_ != 0)
@@ -108,7 +108,7 @@ class service {
  private:
   void start(scope& peers, stream peer) {
     try {
-      motet::detail::bind_to_home(peers.spin(
+      detail::bind_to_home(peers.spin(
           {.where = where_}, [place = seat(*this), mine = std::move(peer)]() mutable {
             place.of().serve_one(mine);
           }));
@@ -133,7 +133,7 @@ class service {
     if (options_.on_error) {
       options_.on_error(std::move(error));
     } else if (!is_broken_connection(error)) {
-      motet::detail::report_unhandled(this_scheduler->running(), std::move(error));
+      detail::report_unhandled(this_scheduler->running(), std::move(error));
     }
   }
 
@@ -151,7 +151,7 @@ class service {
 
   /// Looks first: a request may have come together with what was waited for before.
   void wait_for_change(const char* what) {
-    motet::detail::check(this_scheduler->running(), where_);
+    detail::check(this_scheduler->running(), where_);
     wait_in(*this_scheduler, change_, what, where_);
   }
 
@@ -179,17 +179,17 @@ class service {
   listener& listener_;
   const accept_options& options_;
   const call_site where_;
-  motet::detail::function_ref<void(stream&)> handler_;
+  detail::function_ref<void(stream&)> handler_;
   std::size_t active_ = 0;
   time_point quiet_until_ = time_point::min();
-  motet::detail::wait_queue change_;
+  detail::wait_queue change_;
 };
 
 /// For the code inside, lifts a shield that was put up further out. The fibers spun in
 /// the scopes between stay behind it.
 class window {
  public:
-  window(scope_chain& chain, motet::detail::cancel_scope* wall) noexcept
+  window(scope_chain& chain, detail::cancel_scope* wall) noexcept
       : chain_(chain), closed_(std::exchange(chain.wall, wall)) {}
   window(const window&) = delete;
   window& operator=(const window&) = delete;
@@ -197,7 +197,7 @@ class window {
 
  private:
   scope_chain& chain_;
-  motet::detail::cancel_scope* const closed_;
+  detail::cancel_scope* const closed_;
 };
 
 }  // namespace
@@ -212,8 +212,8 @@ stream listener::accept(call_site where) {
 stream listener::accept(std::error_code& ec, call_site where) {
   std::int32_t fd = 0;
   do {
-    fd = motet::detail::perform(accept_request{socket_.fd()}, "a connection",
-                                socket_.incoming(), where);
+    fd = detail::perform(accept_request{socket_.fd()}, "a connection", socket_.incoming(),
+                         where);
   } while (is_of_the_connection(-fd));
   ec = fd < 0 ? std::error_code(-fd, std::system_category()) : std::error_code();
   return fd < 0 ? stream() : stream(fd);
@@ -221,17 +221,16 @@ stream listener::accept(std::error_code& ec, call_site where) {
 
 endpoint listener::local() const {
   sockaddr_storage address{};
-  const std::int32_t length = motet::detail::ask_kernel(
-      socket_name_call{socket_.fd(), endpoint_side::local, &address});
-  if (length < 0) motet::detail::throw_failure(length, "ask for the listener's address");
+  const std::int32_t length =
+      detail::ask_kernel(socket_name_call{socket_.fd(), endpoint_side::local, &address});
+  if (length < 0) detail::throw_failure(length, "ask for the listener's address");
   return endpoint::from_system(&address, static_cast<std::size_t>(length));
 }
 
 void listener::serve(const accept_options& options, call_site where,
-                     motet::detail::function_ref<void(stream&)> handler) {
-  motet::detail::fiber_state& self =
-      motet::detail::enter_point(motet::detail::here("accept_loop"), where);
-  motet::detail::cancel_scope* const outer_wall = self.chain.wall;
+                     detail::function_ref<void(stream&)> handler) {
+  detail::fiber_state& self = detail::enter_point(detail::here("accept_loop"), where);
+  detail::cancel_scope* const outer_wall = self.chain.wall;
   service s(*this, options, where, handler);
   // A stop of this fiber is not one of its peers: those get their grace first.
   const auto shielded = [&] {
@@ -248,8 +247,8 @@ void listener::serve(const accept_options& options, call_site where,
   };
   shield(shielded, where);
   self.thrown = nullptr;  // caught above, and thrown again here
-  motet::detail::throw_pending(self, where);
+  detail::throw_pending(self, where);
   throw structure_error("accept_loop ended without being stopped");
 }
 
-}  // namespace motet::tcp
+}  // namespace motet

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+#include "lib/io/perform.hpp"
+
+#include <motet/error.hpp>
+#include <motet/stream.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace motet {
+
+namespace {
+
+using detail::ask_kernel;
+using detail::perform;
+using detail::throw_failure;
+
+endpoint name_of_socket(int fd, endpoint_side side) {
+  sockaddr_storage address{};
+  const std::int32_t length = ask_kernel(socket_name_call{fd, side, &address});
+  if (length < 0) {
+    throw_failure(length, side == endpoint_side::peer ? "ask for the peer's address"
+                                                      : "ask for the own address");
+  }
+  return endpoint::from_system(&address, static_cast<std::size_t>(length));
+}
+
+std::error_code to_code(std::int32_t result) noexcept {
+  return result < 0 ? std::error_code(-result, std::system_category())
+                    : std::error_code();
+}
+
+[[noreturn]] void fail(const stream& with, std::int32_t result, const std::string& what) {
+  std::string whom = " descriptor " + std::to_string(with.native_handle());
+  try {
+    if (with.kind() == stream_kind::socket) whom = " " + to_string(with.peer());
+  } catch (const std::system_error&) {  // a broken connection does not know any more
+  }
+  throw_failure(result, what + whom);
+}
+
+/// As many pieces at a time as sendmsg takes (IOV_MAX).
+constexpr std::size_t most_pieces = 1024;
+
+}  // namespace
+
+// Inlined: a frame less to unwind when a read is cancelled.
+[[gnu::always_inline]] inline std::int32_t stream::receive(std::span<std::byte> into,
+                                                           bool whole, call_site where) {
+  const int fd = descriptor_.fd();
+  const transfer amount = whole ? transfer::whole : transfer::some;
+  const request asked = kind_ == stream_kind::socket
+                            ? request(receive_request{fd, into, amount})
+                            : request(read_request{fd, into});
+  return perform(asked, "bytes to read", descriptor_.incoming(), where);
+}
+
+[[gnu::always_inline]] inline std::int32_t stream::send(std::span<const std::byte> from,
+                                                        bool whole, call_site where) {
+  const int fd = descriptor_.fd();
+  const transfer amount = whole ? transfer::whole : transfer::some;
+  const request asked = kind_ == stream_kind::socket
+                            ? request(send_request{fd, from, amount})
+                            : request(write_request{fd, from});
+  return perform(asked, "bytes to be written", descriptor_.outgoing(), where);
+}
+
+MOTET_JUMPS_BACK std::span<std::byte> stream::read(std::span<std::byte> buffer,
+                                                   call_site where) {
+  const std::int32_t got = receive(buffer, false, where);
+  if (got < 0) [[unlikely]] {
+    fail(*this, got, "read from");
+  }
+  return buffer.first(static_cast<std::size_t>(got));
+}
+
+std::span<std::byte> stream::read(std::span<std::byte> buffer, std::error_code& ec,
+                                  call_site where) {
+  const std::int32_t got = receive(buffer, false, where);
+  ec = to_code(got);
+  return buffer.first(got < 0 ? 0 : static_cast<std::size_t>(got));
+}
+
+std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, call_site where) {
+  std::size_t done = 0;
+  return read_exactly(buffer, done, where);
+}
+
+std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, std::size_t& done,
+                                          call_site where) {
+  done = 0;
+  while (done < buffer.size()) {
+    const std::int32_t got = receive(buffer.subspan(done), true, where);
+    if (got < 0) fail(*this, got, "read from");
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return buffer.first(done);
+}
+
+void stream::recv_loop(detail::function_ref<void(std::span<const std::byte>)> f,
+                       call_site where) {
+  // One page: with a larger one each connection would hold more, used or not.
+  std::byte buffer[4096];
+  for (;;) {
+    const std::span<const std::byte> data = read(buffer, where);
+    if (data.empty()) return;
+    f(data);
+  }
+}
+
+MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, call_site where) {
+  std::size_t done = 0;
+  write(data, done, where);
+}
+
+MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, std::size_t& done,
+                                    call_site where) {
+  done = 0;
+  while (done < data.size()) {
+    const std::int32_t sent = send(data.subspan(done), true, where);
+    if (sent < 0) [[unlikely]] {
+      fail(*this, sent, "write to");
+    }
+    done += static_cast<std::size_t>(sent);
+  }
+}
+
+void stream::write(std::span<const std::byte> data, std::error_code& ec,
+                   call_site where) {
+  ec.clear();
+  while (!data.empty()) {
+    const std::int32_t sent = send(data, true, where);
+    ec = to_code(sent);
+    if (ec) return;
+    data = data.subspan(static_cast<std::size_t>(sent));
+  }
+}
+
+void stream::write(std::span<const std::span<const std::byte>> pieces, call_site where) {
+  if (kind_ != stream_kind::socket) {
+    for (const auto& piece : pieces)
+      write(piece, where);
+    return;
+  }
+  std::vector<iovec> left;
+  for (const auto& piece : pieces) {
+    // The kernel only reads from them; iovec has one type for both directions.
+    if (!piece.empty())
+      left.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
+  }
+  std::size_t next = 0;
+  while (next < left.size()) {
+    msghdr message{};
+    message.msg_iov = &left[next];
+    message.msg_iovlen = std::min(left.size() - next, most_pieces);
+    const std::int32_t sent =
+        perform(send_message_request{descriptor_.fd(), &message}, "bytes to be written",
+                descriptor_.outgoing(), where);
+    if (sent < 0) fail(*this, sent, "write to");
+    auto taken = static_cast<std::size_t>(sent);
+    while (next < left.size() && taken >= left[next].iov_len)
+      taken -= left[next++].iov_len;
+    if (taken != 0) {
+      left[next].iov_base = static_cast<std::byte*>(left[next].iov_base) + taken;
+      left[next].iov_len -= taken;
+    }
+  }
+}
+
+std::size_t stream::write_some(std::span<const std::byte> data, call_site where) {
+  std::error_code ec;
+  const std::size_t sent = write_some(data, ec, where);
+  if (ec) fail(*this, -ec.value(), "write to");
+  return sent;
+}
+
+std::size_t stream::write_some(std::span<const std::byte> data, std::error_code& ec,
+                               call_site where) {
+  const std::int32_t sent = send(data, false, where);
+  ec = to_code(sent);
+  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+}
+
+void stream::shutdown_send() {
+  if (kind_ != stream_kind::socket) return close();
+  const std::int32_t result = ask_kernel(shut_down_call{descriptor_.fd(), SHUT_WR});
+  // A peer that has gone already needs no telling.
+  if (result < 0 && result != -ENOTCONN) fail(*this, result, "end sending to");
+}
+
+endpoint stream::peer() const {
+  return name_of_socket(descriptor_.fd(), endpoint_side::peer);
+}
+
+endpoint stream::local() const {
+  return name_of_socket(descriptor_.fd(), endpoint_side::local);
+}
+
+bool detail::chunk_source::next() {
+  chunk_ = from_.read(buffer_, where_);
+  return !chunk_.empty();
+}
+
+bool detail::line_source::take_line(bool at_end) {
+  const std::size_t end = pending_.find('\n', searched_);
+  searched_ = pending_.size();
+  if (end == std::string::npos && (!at_end || pending_.empty())) return false;
+  line_.assign(pending_, 0, end);
+  pending_.erase(0, end == std::string::npos ? end : end + 1);
+  searched_ = 0;
+  if (end != std::string::npos && line_.ends_with('\r')) line_.pop_back();
+  return true;
+}
+
+bool detail::line_source::next() {
+  std::byte buffer[1024];
+  while (!take_line(false)) {
+    if (pending_.size() > longest_) {
+      throw std::system_error(
+          std::make_error_code(std::errc::message_size),
+          "a line of more than " + std::to_string(longest_) + " bytes");
+    }
+    const std::span<const std::byte> more = from_.read(buffer, where_);
+    if (more.empty()) return take_line(true);
+    pending_.append(reinterpret_cast<const char*>(more.data()), more.size());
+  }
+  return true;
+}
+
+}  // namespace motet
