@@ -44,6 +44,7 @@
 #include <motet/semaphore.hpp>
 #include <motet/shared_mutex.hpp>
 #include <motet/shield.hpp>
+#include <motet/signals.hpp>
 #include <motet/spin.hpp>
 #include <motet/spin_loop.hpp>
 #include <motet/supervise.hpp>

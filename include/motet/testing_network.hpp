@@ -30,8 +30,8 @@ struct fail_options {
 
 /// Both ends of a connection.
 struct connection {
-  tcp::stream near;
-  tcp::stream far;
+  stream near;
+  stream far;
 };
 
 /// Breaks the simulated network as long as it lives. Afterwards the network is as it was

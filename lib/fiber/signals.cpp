@@ -10,42 +10,14 @@ namespace motet::detail {
 
 namespace {
 
-/// Whose main fiber signals stop: the first scheduler that asked for it.
-constinit std::atomic<remote_queue*> watched_door{nullptr};
-constinit pid_t watching_process = 0;
+/// Whether signals stop some scheduler's main fiber: that of the first that asked for it.
+constinit std::atomic<bool> somebody_watches{false};
 
 struct watched_signal {
   int number;
   const char* name;
-  struct sigaction before;
-  bool taken;
 };
-watched_signal watched[] = {{SIGINT, "SIGINT", {}, false},
-                            {SIGTERM, "SIGTERM", {}, false}};
-
-void on_signal(int number) {
-  if (::getpid() != watching_process) {
-    // In a forked child no fiber is to be stopped: it means what it means elsewhere.
-    std::signal(number, SIG_DFL);
-    std::raise(number);
-    return;
-  }
-  const int saved_errno = errno;
-  remote_queue* const door = watched_door.load();
-  // The third says that asking did not help.
-  if (door != nullptr && door->post_signal(number) >= 2) _exit(128 + number);
-  errno = saved_errno;
-}
-
-/// Ignored signals stay ignored: whoever started us wanted that (nohup, a shell's `&`).
-void take(watched_signal& w) noexcept {
-  struct sigaction ours {};
-  ours.sa_handler = &on_signal;
-  ours.sa_flags = SA_RESTART | SA_ONSTACK;
-  sigaction(w.number, nullptr, &w.before);
-  w.taken = w.before.sa_handler != SIG_IGN;
-  if (w.taken) sigaction(w.number, &ours, nullptr);
-}
+constexpr watched_signal watched[] = {{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}};
 
 void ignore_broken_pipes() noexcept {
   struct sigaction now {};
@@ -71,23 +43,28 @@ int signal_number(std::string_view name) noexcept {
   return 0;
 }
 
-signal_watch::signal_watch(remote_queue& door, signal_policy policy) {
+signal_watch::signal_watch(remote_queue& door, signal_policy policy) : door_(door) {
   ignore_broken_pipes();
-  if (policy == signal_policy::none) return;
-  remote_queue* nobody = nullptr;
-  watching_ = watched_door.compare_exchange_strong(nobody, &door);
-  if (!watching_) return;
-  watching_process = ::getpid();
-  for (watched_signal& w : watched)
-    take(w);
+  if (policy == signal_policy::none || somebody_watches.exchange(true)) return;
+  watching_ = true;
+  signal_set both = 0;
+  for (const watched_signal& w : watched)
+    both |= only(w.number);
+  wanted.store(both);
+  last_resort = true;
+  heard = [](signal_listener& self, int number) noexcept {
+    // The third says that asking did not help.
+    if (static_cast<signal_watch&>(self).door_.post_signal(number) >= 2)
+      _exit(128 + number);
+  };
+  // Ignored signals stay ignored: whoever started us wanted that (nohup, a shell's `&`).
+  listen_for_signals(*this, when_ignored::leave);
 }
 
 signal_watch::~signal_watch() {
   if (!watching_) return;
-  for (watched_signal& w : watched) {
-    if (w.taken) sigaction(w.number, &w.before, nullptr);
-  }
-  watched_door.store(nullptr);
+  stop_listening(*this);
+  somebody_watches.store(false);
 }
 
 }  // namespace motet::detail

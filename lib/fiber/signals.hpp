@@ -6,6 +6,7 @@
 
 #include "lib/core/fiber_state.hpp"
 #include "lib/core/remote_queue.hpp"
+#include "lib/fiber/signal_table.hpp"
 
 #include <motet/run.hpp>
 
@@ -17,9 +18,10 @@ namespace motet::detail {
 [[nodiscard]] const char* signal_name(int number) noexcept;
 [[nodiscard]] int signal_number(std::string_view name) noexcept;
 
-/// While it lives, signals go to this door, as `policy` says; SIGPIPE is ignored, so that
-/// writing to a peer that has gone is an error and not the end.
-class signal_watch {
+/// While it lives, SIGINT and SIGTERM go to this door, as `policy` says, unless somebody
+/// listens for them; SIGPIPE is ignored, so that writing to a peer that has gone is an
+/// error and not the end.
+class signal_watch : private signal_listener {
  public:
   signal_watch(remote_queue& door, signal_policy policy);
   signal_watch(const signal_watch&) = delete;
@@ -27,6 +29,7 @@ class signal_watch {
   ~signal_watch();
 
  private:
+  remote_queue& door_;
   bool watching_ = false;
 };
 
