@@ -178,6 +178,10 @@ class Server:
         status = pathlib.Path(f'/proc/{self.pid}/status').read_text()
         return int(re.search(r'^VmRSS:\s+(\d+) kB', status, re.MULTILINE)[1])
 
+    def state(self):
+        """As ps says it: 'S' sleeps, 'T' is stopped."""
+        return pathlib.Path(f'/proc/{self.pid}/stat').read_text().rpartition(')')[2].split()[0]
+
     def processor_seconds(self):
         """Of all its threads so far, to the nanosecond."""
         tasks = pathlib.Path(f'/proc/{self.pid}/task').glob('*/schedstat')
