@@ -8,6 +8,9 @@
 /// `backend::poll`. Calls are answered at once. Whatever a request points to (buffers,
 /// addresses) stays alive and untouched until its operation is back.
 
+#include "backend/file_requests.hpp"
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -61,29 +64,12 @@ struct poll_request {
   short events;
 };
 
-/// Where a file stands, which reading and writing moves on.
-constexpr std::int64_t current_offset = -1;
-
-/// Reads from anything that read(2) reads from: files, pipes, terminals. Result: how many
-/// bytes, which may be fewer than asked for; 0 at the end. From `offset` on if that is
-/// not `current_offset`, which is the only one for what has no positions.
-struct read_request {
-  int fd;
-  std::span<std::byte> into;
-  std::int64_t offset = current_offset;
-};
-
-/// Writes to anything that write(2) writes to; never raises SIGPIPE. Result: how many
-/// bytes, which may be fewer than asked for. `offset` as in `read_request`.
-struct write_request {
-  int fd;
-  std::span<const std::byte> from;
-  std::int64_t offset = current_offset;
-};
-
 using request =
     std::variant<accept_request, connect_request, receive_request, send_request,
-                 send_message_request, poll_request, read_request, write_request>;
+                 send_message_request, poll_request, read_request, write_request,
+                 read_pieces_request, write_pieces_request, open_request, stat_request,
+                 sync_request, truncate_request, rename_request, remove_request,
+                 make_directory_request, list_request>;
 
 /// One request, then its outcome. Lives on the stack of the fiber that waits for it.
 ///
@@ -113,6 +99,11 @@ struct open_listener_call {
   bool reuse_port;
 };
 
+/// Makes a pipe, both ends close-on-exec. Answer: 0.
+struct open_pipe_call {
+  std::array<int, 2>* ends;  ///< Read from the first, write to the second.
+};
+
 /// shutdown(2). Answer: 0.
 struct shut_down_call {
   int fd;
@@ -134,7 +125,7 @@ struct socket_name_call {
   sockaddr_storage* address;
 };
 
-using call = std::variant<open_stream_call, open_listener_call, shut_down_call,
-                          close_call, socket_name_call>;
+using call = std::variant<open_stream_call, open_listener_call, open_pipe_call,
+                          shut_down_call, close_call, socket_name_call>;
 
 }  // namespace motet

@@ -15,13 +15,13 @@ COLUMNS = 90
 
 # Who may include what of ours, by longest matching prefix of the path. What is not named
 # here is the standard library's or the system's, see below.
-SEAM = ('backend/operation.hpp', 'backend/backend.hpp', 'backend/course.hpp',
+SEAM = ('backend/operation.hpp', 'backend/file_requests.hpp', 'backend/backend.hpp', 'backend/course.hpp',
         'motet/time.hpp', 'motet/detail/')
 LAYERS = {
     'include/motet/': ('motet/',),
     'backend/': SEAM + ('backend/make_backend.hpp', 'backend/fallback.hpp'),
     'backend/make_backend.cpp': ('backend/', 'motet/'),
-    'backend/sim/': SEAM + ('backend/sim/', 'motet/faults.hpp'),
+    'backend/sim/': SEAM + ('backend/sim/', 'backend/posix/', 'motet/faults.hpp'),
     'backend/posix/': SEAM + ('backend/posix/',),
     'backend/uring/': SEAM + ('backend/uring/', 'backend/posix/'),
     'backend/libev/': SEAM + ('backend/libev/', 'backend/posix/'),

@@ -45,7 +45,9 @@ bool is_poll(const operation& op) noexcept {
 /// have a new user since it was looked at last.
 bool is_of_strangers(const operation& op) noexcept {
   return std::holds_alternative<read_request>(op.what) ||
-         std::holds_alternative<write_request>(op.what);
+         std::holds_alternative<write_request>(op.what) ||
+         std::holds_alternative<read_pieces_request>(op.what) ||
+         std::holds_alternative<write_pieces_request>(op.what);
 }
 
 /// Where an operation waits that is no poll.
@@ -147,7 +149,9 @@ void libev_backend::finish(operation& op, std::int32_t result) noexcept {
   op.slot = is_done;
   done_.push_back(op);
   ++done_count_;
-  if (result >= 0 && std::holds_alternative<accept_request>(op.what)) start_over(result);
+  const bool opens = std::holds_alternative<accept_request>(op.what) ||
+                     std::holds_alternative<open_request>(op.what);
+  if (result >= 0 && opens) start_over(result);
 }
 
 operation* libev_backend::poll(time_point until) noexcept {
@@ -271,6 +275,8 @@ std::int32_t libev_backend::answer(const call& question) noexcept {
   const bool opens = std::holds_alternative<open_stream_call>(question) ||
                      std::holds_alternative<open_listener_call>(question);
   if (opens && result >= 0) start_over(result);
+  if (const auto* ask = std::get_if<open_pipe_call>(&question); ask && result >= 0)
+    std::ranges::for_each(*ask->ends, [this](int fd) { start_over(fd); });
   return result;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/posix/attempt.hpp"
 
+#include "backend/posix/on_disk.hpp"
 #include "backend/posix/read_write.hpp"
 #include "backend/posix/requests.hpp"
 #include "backend/posix/result_of.hpp"
@@ -124,6 +125,20 @@ outcome attempt_one(operation&, const read_request& ask) noexcept {
 
 outcome attempt_one(operation&, const write_request& ask) noexcept {
   return attempt_write(ask);
+}
+
+outcome attempt_one(operation&, const read_pieces_request& ask) noexcept {
+  return attempt_read(ask);
+}
+
+outcome attempt_one(operation&, const write_pieces_request& ask) noexcept {
+  return attempt_write(ask);
+}
+
+/// What waits for a disk and for nothing else.
+template <class Request>
+outcome attempt_one(operation&, const Request& ask) noexcept {
+  return do_on_disk(ask);
 }
 
 }  // namespace

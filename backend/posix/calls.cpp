@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <variant>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -58,6 +59,11 @@ std::int32_t answer_one(const open_listener_call& ask, socket_mode mode) noexcep
   const int fd = open_socket(ask.address->sa_family, mode);
   if (fd < 0) return fd;
   return socket_or_failure(fd, prepare_listener(fd, ask));
+}
+
+/// Blocking: its ends may go to other processes, and be asked not to wait here.
+std::int32_t answer_one(const open_pipe_call& ask, socket_mode) noexcept {
+  return result_of(::pipe2(ask.ends->data(), O_CLOEXEC));
 }
 
 std::int32_t answer_one(const shut_down_call& ask, socket_mode) noexcept {

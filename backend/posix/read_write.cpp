@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/posix/read_write.hpp"
 
+#include "backend/posix/on_disk.hpp"
 #include "backend/posix/requests.hpp"
 #include "backend/posix/result_of.hpp"
 
@@ -10,6 +11,7 @@
 #include <csignal>
 #include <cstddef>
 #include <ctime>
+#include <span>
 #include <variant>
 
 #include <poll.h>
@@ -72,55 +74,92 @@ class sigpipe_held {
   bool was_pending_ = false;
 };
 
-/// `move(size, flags)` moves at most `size` bytes.
+/// `move(pieces, flags)` moves as much of them as it can.
 template <class Move>
-outcome attempt_to(Move move, int fd, std::size_t size, short events) noexcept {
-  size = std::min(size, most_bytes);
+outcome attempt_to(Move move, int fd, std::span<const iovec> pieces,
+                   short events) noexcept {
   if (is_on_disk(fd))
     return static_cast<std::int32_t>(
-        result_of([&] { return move(size, waiting_is_fine); }));
-  std::int64_t moved = result_of([&] { return move(size, RWF_NOWAIT); });
+        result_of([&] { return move(pieces, waiting_is_fine); }));
+  std::int64_t moved = result_of([&] { return move(pieces, RWF_NOWAIT); });
   if (knows_no_nowait(moved)) {
     if (!is_ready(fd, events)) return std::nullopt;
     // What is there is read, however little. And what is ready for writing has room for
     // this much (pipe(7)). A terminal has room for some of it, and takes the rest soon.
-    moved = result_of(
-        [&] { return move(std::min<std::size_t>(size, PIPE_BUF), waiting_is_fine); });
+    const auto first =
+        std::ranges::find_if(pieces, [](const iovec& each) { return each.iov_len != 0; });
+    if (first == pieces.end()) return 0;
+    const iovec little{first->iov_base, std::min<std::size_t>(first->iov_len, PIPE_BUF)};
+    moved = result_of([&] { return move(std::span(&little, 1), waiting_is_fine); });
   }
   if (moved == -EAGAIN) return std::nullopt;
   return static_cast<std::int32_t>(moved);
 }
 
+outcome attempt_read_into(int fd, std::span<const iovec> all,
+                          std::int64_t offset) noexcept {
+  const auto read = [&](std::span<const iovec> into, int flags) {
+    return ::preadv2(fd, into.data(), static_cast<int>(into.size()), offset, flags);
+  };
+  return attempt_to(read, fd, all, POLLIN);
+}
+
+outcome attempt_write_from(int fd, std::span<const iovec> all,
+                           std::int64_t offset) noexcept {
+  const sigpipe_held during;
+  const auto write = [&](std::span<const iovec> from, int flags) {
+    return ::pwritev2(fd, from.data(), static_cast<int>(from.size()), offset, flags);
+  };
+  const outcome result = attempt_to(write, fd, all, POLLOUT);
+  if (result == -EPIPE) during.forget();
+  return result;
+}
+
+template <class Request>
+constexpr bool only_on_disk = requires(const Request& ask) {
+  do_on_disk(ask);
+};
+
+bool writes(const request& what) noexcept {
+  return std::holds_alternative<write_request>(what) ||
+         std::holds_alternative<write_pieces_request>(what);
+}
+
 }  // namespace
 
+bool always_on_disk(const request& what) noexcept {
+  return std::visit([]<class Request>(const Request&) { return only_on_disk<Request>; },
+                    what);
+}
+
 bool on_disk(const request& what) noexcept {
-  if (const auto* ask = std::get_if<read_request>(&what)) return is_on_disk(ask->fd);
-  if (const auto* ask = std::get_if<write_request>(&what)) return is_on_disk(ask->fd);
-  return false;
+  if (always_on_disk(what)) return true;
+  const bool transfers = writes(what) || std::holds_alternative<read_request>(what) ||
+                         std::holds_alternative<read_pieces_request>(what);
+  return transfers && is_on_disk(awaited_by(what).fd);
 }
 
 bool may_raise_sigpipe(const request& what) noexcept {
-  const auto* const ask = std::get_if<write_request>(&what);
-  return ask != nullptr && !is_on_disk(ask->fd);
+  return writes(what) && !is_on_disk(awaited_by(what).fd);
 }
 
 outcome attempt_read(const read_request& ask) noexcept {
-  const auto read = [&](std::size_t size, int flags) {
-    const iovec to{ask.into.data(), size};
-    return ::preadv2(ask.fd, &to, 1, ask.offset, flags);
-  };
-  return attempt_to(read, ask.fd, ask.into.size(), POLLIN);
+  const iovec into{ask.into.data(), std::min(ask.into.size(), most_bytes)};
+  return attempt_read_into(ask.fd, {&into, 1}, ask.offset);
+}
+
+outcome attempt_read(const read_pieces_request& ask) noexcept {
+  return attempt_read_into(ask.fd, ask.into, ask.offset);
 }
 
 outcome attempt_write(const write_request& ask) noexcept {
-  const sigpipe_held during;
-  const auto write = [&](std::size_t size, int flags) {
-    const iovec from{const_cast<std::byte*>(ask.from.data()), size};
-    return ::pwritev2(ask.fd, &from, 1, ask.offset, flags);
-  };
-  const outcome result = attempt_to(write, ask.fd, ask.from.size(), POLLOUT);
-  if (result == -EPIPE) during.forget();
-  return result;
+  const iovec from{const_cast<std::byte*>(ask.from.data()),
+                   std::min(ask.from.size(), most_bytes)};
+  return attempt_write_from(ask.fd, {&from, 1}, ask.offset);
+}
+
+outcome attempt_write(const write_pieces_request& ask) noexcept {
+  return attempt_write_from(ask.fd, ask.from, ask.offset);
 }
 
 }  // namespace motet

@@ -12,9 +12,13 @@
 
 namespace motet {
 
-/// Whether this is a read or a write of a file on a disk. Such a file is always ready
-/// (epoll refuses it), and yet keeps whoever reads it waiting.
+/// Whether this is about a file on a disk. Such a file is always ready (epoll refuses
+/// it), and yet keeps whoever reads it waiting; and so does finding it.
 [[nodiscard]] bool on_disk(const request& what) noexcept;
+
+/// Whether this is so whatever it is asked of: finding a file, and the like. What comes
+/// of it is final, and nothing to wait for makes it worth another try.
+[[nodiscard]] bool always_on_disk(const request& what) noexcept;
 
 /// Whether this is a write that would raise SIGPIPE, were it not for `attempt_write`.
 [[nodiscard]] bool may_raise_sigpipe(const request& what) noexcept;
@@ -22,9 +26,13 @@ namespace motet {
 /// Reads what is there, or waits for the disk. @returns the result; nothing as long as
 /// the request has to wait for readiness.
 [[nodiscard]] std::optional<std::int32_t> attempt_read(const read_request& ask) noexcept;
+[[nodiscard]] std::optional<std::int32_t> attempt_read(
+    const read_pieces_request& ask) noexcept;
 
 /// Writes what there is room for, or waits for the disk. @returns as `attempt_read`.
 [[nodiscard]] std::optional<std::int32_t> attempt_write(
     const write_request& ask) noexcept;
+[[nodiscard]] std::optional<std::int32_t> attempt_write(
+    const write_pieces_request& ask) noexcept;
 
 }  // namespace motet

@@ -33,6 +33,18 @@ readiness awaited_by_one(const read_request& ask) noexcept {
 readiness awaited_by_one(const write_request& ask) noexcept {
   return {ask.fd, POLLOUT};
 }
+readiness awaited_by_one(const read_pieces_request& ask) noexcept {
+  return {ask.fd, POLLIN};
+}
+readiness awaited_by_one(const write_pieces_request& ask) noexcept {
+  return {ask.fd, POLLOUT};
+}
+
+/// What remains is a matter of disks.
+template <class Request>
+readiness awaited_by_one(const Request& ask) noexcept {
+  return {ask.fd, 0};
+}
 
 template <class Bytes>
 std::size_t bytes_of_whole(transfer amount, const Bytes& bytes) noexcept {

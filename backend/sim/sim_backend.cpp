@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <ctime>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <semaphore.h>
@@ -91,7 +92,9 @@ operation* sim_backend::in_some_order(operation* finished) {
 void sim_backend::note(const operation& op) noexcept {
   if (course_ == nullptr) return;
   course_->note(op.what.index());
-  course_->note(static_cast<std::uint32_t>(op.result));
+  // A real descriptor is another one each time.
+  const bool real = op.result >= 0 && std::holds_alternative<open_request>(op.what);
+  course_->note(real ? 0 : static_cast<std::uint32_t>(op.result));
   course_->note(static_cast<std::uint64_t>(now().time_since_epoch().count()));
 }
 

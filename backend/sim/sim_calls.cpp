@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "backend/posix/calls.hpp"
 #include "backend/sim/sim_address.hpp"
 #include "backend/sim/sim_network.hpp"
 
@@ -37,9 +38,21 @@ std::int32_t sim_network::answer_one(const open_listener_call& ask) {
   return made.fd;
 }
 
+std::int32_t sim_network::answer_one(const open_pipe_call& ask) {
+  sim_socket& reader = make_socket(AF_UNSPEC);
+  sim_socket& writer = make_socket(AF_UNSPEC);
+  reader.is = sim_socket::role::pipe_reader;
+  writer.is = sim_socket::role::pipe_writer;
+  reader.peer = writer.fd;
+  writer.peer = reader.fd;
+  *ask.ends = {reader.fd, writer.fd};
+  return 0;
+}
+
 std::int32_t sim_network::answer_one(const shut_down_call& ask) {
   sim_socket* const at = find_open(ask.fd);
   if (at == nullptr) return -EBADF;
+  if (at->is_pipe()) return -ENOTSOCK;
   const bool receiving = ask.how == SHUT_RD || ask.how == SHUT_RDWR;
   const bool sending = ask.how == SHUT_WR || ask.how == SHUT_RDWR;
   if (!receiving && !sending) return -EINVAL;
@@ -58,6 +71,7 @@ std::int32_t sim_network::answer_one(const shut_down_call& ask) {
 }
 
 std::int32_t sim_network::answer_one(const close_call& ask) {
+  if (ask.fd < first_descriptor) return answer_by_system_call(ask);
   sim_socket* const at = find_open(ask.fd);
   if (at == nullptr) return -EBADF;
   at->open = false;
@@ -68,6 +82,7 @@ std::int32_t sim_network::answer_one(const close_call& ask) {
 std::int32_t sim_network::answer_one(const socket_name_call& ask) {
   sim_socket* const at = find_open(ask.fd);
   if (at == nullptr) return -EBADF;
+  if (at->is_pipe()) return -ENOTSOCK;
   const bool peer = ask.side == endpoint_side::peer;
   if (peer && (at->is != sim_socket::role::connected || at->broken)) return -ENOTCONN;
   const sim_address& name = peer ? at->remote : at->local;

@@ -38,13 +38,17 @@ kind kind_of(const request& what) noexcept {
                                [](const send_message_request&) { return kind::write; },
                                [](const poll_request&) { return kind::wait; },
                                [](const read_request&) { return kind::read; },
-                               [](const write_request&) { return kind::write; }},
+                               [](const write_request&) { return kind::write; },
+                               [](const read_pieces_request&) { return kind::read; },
+                               [](const write_pieces_request&) { return kind::write; },
+                               [](const auto&) { return kind::file; }},
                     what);
 }
 
 kind kind_of(const call& what) noexcept {
   return std::visit(overloaded{[](const open_stream_call&) { return kind::socket; },
                                [](const open_listener_call&) { return kind::listen; },
+                               [](const open_pipe_call&) { return kind::pipe; },
                                [](const shut_down_call&) { return kind::shutdown; },
                                [](const close_call&) { return kind::close; },
                                [](const socket_name_call&) { return kind::address; }},
@@ -94,6 +98,8 @@ const char* name_of(const request& what) noexcept {
       return "a read";
     case kind::write:
       return "a write";
+    case kind::file:
+      return "a file operation";
     default:
       return "a wait";
   }
@@ -124,7 +130,7 @@ class sim_faults::draw {
   std::size_t left_;
 };
 
-sim_fate sim_faults::fate_of(const request& what, time_point now) {
+sim_fate sim_faults::fate_of(const request& what, time_point now, bool breaks) {
   const kind which = kind_of(what);
   const int fd = std::visit([](const auto& ask) { return ask.fd; }, what);
   sim_fate fate;
@@ -132,7 +138,7 @@ sim_fate sim_faults::fate_of(const request& what, time_point now) {
   fate.error = next_result(which, fd);
   if (fate.error != 0) return fate;
   if (which == kind::write || which == kind::connect) fate.late = pick_delay();
-  if (course_ != nullptr && !course_->calm()) add_chance(what, fate, now);
+  if (course_ != nullptr && !course_->calm()) add_chance(what, fate, now, breaks);
   if (fate.late > duration::zero()) ++counts.delays;
   return fate;
 }
@@ -178,17 +184,19 @@ duration sim_faults::pick_delay() {
   return conditions.least_delay + more * static_cast<int>(step) / int{delays - 1};
 }
 
-void sim_faults::add_chance(const request& what, sim_fate& fate, time_point now) {
+void sim_faults::add_chance(const request& what, sim_fate& fate, time_point now,
+                            bool breaks) {
   const kind which = kind_of(what);
   const testing::faults& rates = conditions.rates;
   const bool transfers = which == kind::read || which == kind::write;
   const bool connects = which == kind::connect;
   if (!transfers && !connects && which != kind::accept) return;
-  const double resets = transfers ? rates.resets : 0;
+  const double resets = transfers && breaks ? rates.resets : 0;
+  const double failures = breaks ? rates.errors : 0;
   const double refusals = connects ? rates.refusals : 0;
   const double shorts = transfers ? rates.short_transfers : 0;
   const double late = which == kind::write || connects ? rates.delays : 0;
-  draw chance(*course_, resets + refusals + shorts + late + rates.errors);
+  draw chance(*course_, resets + refusals + shorts + late + failures);
   const char* what_happens = nullptr;
   if (chance.hits(resets)) {
     fate.reset = true;
@@ -197,7 +205,7 @@ void sim_faults::add_chance(const request& what, sim_fate& fate, time_point now)
     fate.error = -ECONNREFUSED;
     ++counts.refusals;
     what_happens = "is refused";
-  } else if (chance.hits(rates.errors)) {
+  } else if (chance.hits(failures)) {
     const auto errors = usual_errors(which);
     fate.error = -errors[course_->decide(decision::fault, errors.size())];
     ++counts.errors;

@@ -70,7 +70,9 @@ class sim_faults {
   testing::fault_counts counts;
 
   /// To be asked once per operation, when it starts.
-  [[nodiscard]] sim_fate fate_of(const request& what, time_point now);
+  /// @param breaks whether it is about a connection: nothing else is left to chance, but
+  /// for how much a transfer moves.
+  [[nodiscard]] sim_fate fate_of(const request& what, time_point now, bool breaks);
   /// To be asked once per call. @returns 0, or -errno.
   [[nodiscard]] std::int32_t error_of(const call& what);
 
@@ -80,7 +82,7 @@ class sim_faults {
   std::int32_t next_error(testing::call which, int fd);
   std::int32_t next_result(testing::call which, int fd);
   duration pick_delay();
-  void add_chance(const request& what, sim_fate& fate, time_point now);
+  void add_chance(const request& what, sim_fate& fate, time_point now, bool breaks);
 
   course* course_;
 };

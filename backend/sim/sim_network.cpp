@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "backend/sim/sim_network.hpp"
 
+#include "backend/posix/attempt.hpp"
+#include "backend/posix/read_write.hpp"
+#include "backend/posix/requests.hpp"
 #include "backend/sim/sim_address.hpp"
 
 #include <algorithm>
@@ -9,11 +12,34 @@
 #include <utility>
 #include <variant>
 
+#include <poll.h>
+
 namespace motet {
 namespace {
 
 int descriptor_of(const operation& op) noexcept {
   return std::visit([](const auto& ask) { return ask.fd; }, op.what);
+}
+
+/// Whether this is about one of the system's files.
+bool is_real(const operation& op) noexcept {
+  const bool reads = std::holds_alternative<read_request>(op.what) ||
+                     std::holds_alternative<read_pieces_request>(op.what);
+  const bool writes = std::holds_alternative<write_request>(op.what) ||
+                      std::holds_alternative<write_pieces_request>(op.what);
+  const bool about_files = reads || writes || always_on_disk(op.what);
+  return about_files && descriptor_of(op) < sim_network::first_descriptor;
+}
+
+/// Disks are not simulated, nor is what a program has inherited. They take no time: the
+/// simulation stands still meanwhile.
+std::int32_t result_of_system(operation& op) noexcept {
+  for (;;) {
+    if (const auto result = attempt(op)) return *result;
+    const readiness awaited = awaited_by(op.what);
+    pollfd until{awaited.fd, awaited.events, 0};
+    ::poll(&until, 1, -1);
+  }
 }
 
 /// The other end is gone without having read everything, or heard from after it was gone.
@@ -26,10 +52,11 @@ void reset(sim_socket& at) noexcept {
 
 void sim_network::start(operation& op) {
   op.result = 0;  // Counts the bytes moved while the operation is parked.
-  const sim_fate fate = faults_.fate_of(op.what, now_);
-  if (fate.error != 0) return finish(op, fate.error);
   sim_socket* const at = find_open(descriptor_of(op));
-  if (at == nullptr) return finish(op, -EBADF);
+  const bool breaks = at != nullptr && !at->is_pipe();
+  const sim_fate fate = faults_.fate_of(op.what, now_, breaks);
+  if (fate.error != 0) return finish(op, fate.error);
+  if (at == nullptr) return finish(op, is_real(op) ? result_of_system(op) : -EBADF);
   if (fate.reset) break_connection(*at);
   at->parked.push_back({&op, fate});
   touch(at->fd);

@@ -14,6 +14,7 @@
 #include "backend/sim/sim_faults.hpp"
 #include "backend/sim/sim_socket.hpp"
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -34,6 +35,10 @@ class sim_network {
 
   /// @param how decides what is up to chance; null: nothing is.
   explicit sim_network(course* how) noexcept : faults_(how) {}
+
+  /// Descriptors from here on are sockets and pipes of this network; those below are the
+  /// system's, which cannot get so far: fs.nr_open is lower.
+  static constexpr int first_descriptor = 1 << 30;
 
   void start(operation& op);
   /// Ends `op` early, if it has not ended already.
@@ -80,6 +85,18 @@ class sim_network {
   outcome attempt_one(sim_waiting& of, sim_socket& at, const poll_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const read_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const write_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const read_pieces_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const write_pieces_request& ask);
+  /// What only files know.
+  template <class Request>
+  outcome attempt_one(sim_waiting&, sim_socket&, const Request&) {
+    return -EINVAL;
+  }
+  outcome send_pieces(sim_waiting& of, sim_socket& at, std::span<const iovec> pieces);
+  outcome read_pipe(const sim_waiting& of, sim_socket& at, std::span<std::byte> into);
+  outcome write_pipe(const sim_waiting& of, sim_socket& at,
+                     std::span<const std::byte> from);
+  short pipe_readiness(const sim_socket& at);
   bool reaches(sim_socket& from, const sim_fate& fate);
   sim_socket& connect(sim_socket& from, const sim_address& called);
   outcome send(sim_socket& from, std::span<const std::byte> bytes, const sim_fate& fate);
@@ -87,6 +104,7 @@ class sim_network {
 
   std::int32_t answer_one(const open_stream_call& ask);
   std::int32_t answer_one(const open_listener_call& ask);
+  std::int32_t answer_one(const open_pipe_call& ask);
   std::int32_t answer_one(const shut_down_call& ask);
   std::int32_t answer_one(const close_call& ask);
   std::int32_t answer_one(const socket_name_call& ask);
@@ -113,7 +131,7 @@ class sim_network {
   std::deque<int> touched_;
   operation* first_finished_ = nullptr;
   operation** last_finished_ = &first_finished_;
-  int next_fd_ = 1'000'000;
+  int next_fd_ = first_descriptor;
   std::uint16_t next_port_ = 32'768;
 };
 

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <poll.h>
 
@@ -34,11 +35,27 @@ short readiness(const sim_socket& at, bool room) noexcept {
   return static_cast<short>(seen);
 }
 
+bool is_for_sockets(const request& what) noexcept {
+  return std::holds_alternative<accept_request>(what) ||
+         std::holds_alternative<connect_request>(what) ||
+         std::holds_alternative<receive_request>(what) ||
+         std::holds_alternative<send_request>(what) ||
+         std::holds_alternative<send_message_request>(what);
+}
+
+std::size_t size_of(std::span<const iovec> pieces) noexcept {
+  std::size_t all = 0;
+  for (const iovec& each : pieces)
+    all += each.iov_len;
+  return all;
+}
+
 }  // namespace
 
 sim_network::outcome sim_network::attempt(sim_waiting& waiting) {
   const request& what = waiting.op->what;
   sim_socket& at = sockets_.at(std::visit([](const auto& ask) { return ask.fd; }, what));
+  if (at.is_pipe() && is_for_sockets(what)) return -ENOTSOCK;
   return std::visit([&](const auto& ask) { return attempt_one(waiting, at, ask); }, what);
 }
 
@@ -162,8 +179,13 @@ sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
 
 sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
                                               const send_message_request& ask) {
+  return send_pieces(of, at, {ask.message->msg_iov, ask.message->msg_iovlen});
+}
+
+sim_network::outcome sim_network::send_pieces(sim_waiting& of, sim_socket& at,
+                                              std::span<const iovec> pieces) {
   operation& op = *of.op;
-  for (const iovec& part : std::span(ask.message->msg_iov, ask.message->msg_iovlen)) {
+  for (const iovec& part : pieces) {
     const auto left = of.fate.most - static_cast<std::size_t>(op.result);
     const std::span bytes(static_cast<const std::byte*>(part.iov_base), part.iov_len);
     const outcome sent = send(at, bytes.first(std::min(left, bytes.size())), of.fate);
@@ -203,13 +225,41 @@ sim_network::outcome sim_network::send(sim_socket& from, std::span<const std::by
 sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
                                               const read_request& ask) {
   if (ask.offset != current_offset) return -ESPIPE;
+  if (at.is_pipe()) return read_pipe(of, at, ask.into);
   return attempt_one(of, at, receive_request{ask.fd, ask.into, transfer::some});
 }
 
 sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
                                               const write_request& ask) {
   if (ask.offset != current_offset) return -ESPIPE;
+  if (at.is_pipe()) return write_pipe(of, at, ask.from);
   return attempt_one(of, at, send_request{ask.fd, ask.from, transfer::some});
+}
+
+sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
+                                              const read_pieces_request& ask) {
+  std::vector<std::byte> all(size_of(ask.into));
+  const outcome got = attempt_one(of, at, read_request{ask.fd, all, ask.offset});
+  std::span<const std::byte> left(all.data(),
+                                  static_cast<std::size_t>(std::max(got.value_or(0), 0)));
+  for (const iovec& each : ask.into) {
+    const std::span part = left.first(std::min(each.iov_len, left.size()));
+    std::ranges::copy(part, static_cast<std::byte*>(each.iov_base));
+    left = left.subspan(part.size());
+  }
+  return got;
+}
+
+sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
+                                              const write_pieces_request& ask) {
+  if (ask.offset != current_offset) return -ESPIPE;
+  if (!at.is_pipe()) return send_pieces(of, at, ask.from);
+  std::vector<std::byte> all;
+  for (const iovec& each : ask.from) {
+    const auto* const from = static_cast<const std::byte*>(each.iov_base);
+    all.insert(all.end(), from, from + each.iov_len);
+  }
+  return write_pipe(of, at, all);
 }
 
 sim_network::outcome sim_network::attempt_one(sim_waiting&, sim_socket& at,
@@ -217,7 +267,8 @@ sim_network::outcome sim_network::attempt_one(sim_waiting&, sim_socket& at,
   const sim_socket* const peer = find(at.peer);
   const bool can_send =
       at.is == sim_socket::role::connected && (peer == nullptr || room(*peer) > 0);
-  const int seen = readiness(at, can_send) & (ask.events | POLLERR | POLLHUP);
+  const short state = at.is_pipe() ? pipe_readiness(at) : readiness(at, can_send);
+  const int seen = state & (ask.events | POLLERR | POLLHUP);
   return seen != 0 ? outcome(seen) : std::nullopt;
 }
 

@@ -34,7 +34,18 @@ struct sim_waiting {
 
 /// An end of a connection, or a listener, or not yet either.
 struct sim_socket {
-  enum class role : std::uint8_t { fresh, listening, connected };
+  /// A pipe is a connection that goes one way.
+  enum class role : std::uint8_t {
+    fresh,
+    listening,
+    connected,
+    pipe_reader,
+    pipe_writer
+  };
+
+  [[nodiscard]] bool is_pipe() const noexcept {
+    return is == role::pipe_reader || is == role::pipe_writer;
+  }
 
   int fd = 0;
   role is = role::fresh;

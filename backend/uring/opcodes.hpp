@@ -12,6 +12,12 @@
 
 namespace motet {
 
+/// Newer than the liburing we build with (Linux 6.9).
+constexpr auto op_ftruncate = static_cast<io_uring_op>(55);
+
+/// For requests that io_uring has no operation for.
+constexpr auto op_not_there = static_cast<io_uring_op>(63);
+
 class opcode_set {
  public:
   constexpr void add(io_uring_op which) noexcept { bits_ |= bit(which); }
@@ -36,7 +42,8 @@ struct named_opcode {
   std::string_view name;
 };
 
-/// What can be done by waiting for readiness, and then by a system call.
+/// What can be done by waiting for readiness, and then by a system call; or by a thread
+/// that waits for the disk.
 [[nodiscard]] std::span<const named_opcode> avoidable_opcodes() noexcept;
 
 /// The set that a list like "recv,accept" means.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/uring/prepare.hpp"
 
+#include "backend/posix/on_disk.hpp"
 #include "backend/posix/requests.hpp"
 
 #include <algorithm>
@@ -60,6 +61,56 @@ void prepare_one(const write_request& ask, std::size_t, io_uring_sqe& entry) noe
                       static_cast<std::uint64_t>(ask.offset));
 }
 
+void prepare_one(const read_pieces_request& ask, std::size_t,
+                 io_uring_sqe& entry) noexcept {
+  io_uring_prep_readv(&entry, ask.fd, ask.into.data(),
+                      static_cast<unsigned>(ask.into.size()),
+                      static_cast<std::uint64_t>(ask.offset));
+}
+
+void prepare_one(const write_pieces_request& ask, std::size_t,
+                 io_uring_sqe& entry) noexcept {
+  io_uring_prep_writev(&entry, ask.fd, ask.from.data(),
+                       static_cast<unsigned>(ask.from.size()),
+                       static_cast<std::uint64_t>(ask.offset));
+}
+
+void prepare_one(const open_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
+  io_uring_prep_openat(&entry, ask.fd, ask.path, flags_of(ask),
+                       static_cast<mode_t>(ask.mode));
+}
+
+void prepare_one(const stat_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
+  io_uring_prep_statx(&entry, ask.fd, ask.path, ask.flags,
+                      STATX_BASIC_STATS | STATX_BTIME, ask.into);
+}
+
+void prepare_one(const sync_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
+  io_uring_prep_fsync(&entry, ask.fd, ask.data_only ? IORING_FSYNC_DATASYNC : 0U);
+}
+
+void prepare_one(const truncate_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
+  io_uring_prep_rw(op_ftruncate, &entry, ask.fd, nullptr, 0,
+                   static_cast<std::uint64_t>(ask.size));
+}
+
+void prepare_one(const rename_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
+  io_uring_prep_renameat(&entry, ask.fd, ask.from, ask.fd, ask.to, 0);
+}
+
+void prepare_one(const remove_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
+  io_uring_prep_unlinkat(&entry, ask.fd, ask.path, ask.is_directory ? AT_REMOVEDIR : 0);
+}
+
+void prepare_one(const make_directory_request& ask, std::size_t,
+                 io_uring_sqe& entry) noexcept {
+  io_uring_prep_mkdirat(&entry, ask.fd, ask.path, static_cast<mode_t>(ask.mode));
+}
+
+void prepare_one(const list_request&, std::size_t, io_uring_sqe& entry) noexcept {
+  entry.opcode = op_not_there;
+}
+
 io_uring_op opcode_of(const request& what) noexcept {
   io_uring_sqe entry{};
   prepare(operation{what}, entry);
@@ -88,6 +139,7 @@ void prepare_readiness(const operation& op, io_uring_sqe& entry) noexcept {
 
 std::uint32_t requests_made_of(opcode_set operations) noexcept {
   constexpr std::size_t count = std::variant_size_v<request>;
+  operations.add(op_not_there);
   return bits_of(operations, std::make_index_sequence<count>());
 }
 

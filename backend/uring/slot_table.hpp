@@ -45,6 +45,7 @@ class slot_table {
     bool awaits_readiness : 1 = false;  ///< The kernel has a poll for the operation.
     bool partial : 1 = false;           ///< Complete only when all bytes have moved.
     bool avoided : 1 = false;           ///< Done by system calls, when it is ready.
+    bool helped : 1 = false;            ///< A thread has it.
     bool keeps_open : 1 = false;        ///< Its descriptor is its own by now.
   };
 

@@ -6,10 +6,11 @@
 ///
 /// `submit` only writes entries; one system call per `poll` hands them over and waits.
 /// An operation is over when its own completion has come, whatever a cancel was told.
-/// What the kernel's io_uring lacks is done by system calls that do not wait,
-/// when a poll in the ring has told that it is time.
+/// What the kernel's io_uring lacks is done by system calls that do not wait, when a poll
+/// in the ring has told that it is time; or by threads that wait for disks.
 
 #include "backend/backend.hpp"
+#include "backend/posix/helper_threads.hpp"
 #include "backend/uring/doorbell.hpp"
 #include "backend/uring/opcodes.hpp"
 #include "backend/uring/ring.hpp"
@@ -59,7 +60,11 @@ class uring_backend final : public backend {
     std::uint32_t generation;
   };
 
+  /// What `operation::slot` says of one that is back.
+  static constexpr std::uint32_t no_slot = ~std::uint32_t{0};
+
   void attempt_or_wait(std::uint32_t index) noexcept;
+  void take_helped() noexcept;
   void keep_open_for_avoided(int fd) noexcept;
 
   void start(std::uint32_t index) noexcept;
@@ -97,6 +102,7 @@ class uring_backend final : public backend {
   detail::sure_vector<late_cancel> late_cancels_;
 
   doorbell door_;
+  helper_threads helpers_{*this};
   bool awake_ = false;  ///< A wake has come that no `poll` has returned for.
 };
 

@@ -18,6 +18,8 @@ enum class call : std::uint8_t {
   read,
   write,
   wait,    ///< For readiness, as poll(2).
+  file,    ///< Opening, renaming and the like: all but reads and writes.
+  pipe,    ///< A new one.
   socket,  ///< A socket to connect with.
   listen,
   shutdown,  ///< Of one direction.

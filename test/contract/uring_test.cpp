@@ -34,10 +34,13 @@ registered without(const char* opcodes, ring_options queues = {}) {
 const registered no_receive_no_send = without("recv,send,sendmsg");
 const registered no_accept_no_connect = without("accept,connect");
 const registered no_read = without("read");
+const registered no_files =
+    without("readv,writev,openat,statx,fsync,ftruncate,renameat,unlinkat,mkdirat");
 const registered nothing_but_poll =
-    without("accept,connect,recv,send,sendmsg,read,write");
-const registered tiny_nothing_but_poll =
-    without("recv,send,read,connect,accept,write,sendmsg", {2, 4, true});
+    without("accept,connect,recv,send,sendmsg,read,write,readv,writev,openat,statx");
+const registered tiny_nothing_but_poll = without(
+    "recv,send,read,connect,accept,write,sendmsg,fsync,ftruncate,renameat,unlinkat",
+    {2, 4, true});
 
 }  // namespace
 }  // namespace motet::contract
