@@ -15,7 +15,8 @@ COLUMNS = 90
 
 # Who may include what of ours, by longest matching prefix of the path. What is not named
 # here is the standard library's or the system's, see below.
-SEAM = ('backend/operation.hpp', 'backend/file_requests.hpp', 'backend/backend.hpp', 'backend/course.hpp',
+SEAM = ('backend/operation.hpp', 'backend/file_requests.hpp', 'backend/backend.hpp',
+        'backend/course.hpp',
         'motet/time.hpp', 'motet/detail/')
 LAYERS = {
     'include/motet/': ('motet/',),
