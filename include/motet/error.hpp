@@ -79,6 +79,13 @@ class closed_error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A write was cut short in the middle of what belongs together. The other side has half
+/// of it, so that nothing can follow.
+class broken_stream : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Two or more errors of one scope: the body's first, then children's as they ended.
 class exception_group : public std::exception {
  public:

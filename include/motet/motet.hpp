@@ -8,6 +8,8 @@
 #include <motet/barrier.hpp>
 #include <motet/blocking.hpp>
 #include <motet/broadcast.hpp>
+#include <motet/buffered_reader.hpp>
+#include <motet/buffered_writer.hpp>
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
 #include <motet/cancel_on.hpp>

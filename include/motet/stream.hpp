@@ -8,6 +8,7 @@
 /// bytes came first, the call returns them, and the cancellation waits for the next
 /// point.
 
+#include <motet/buffered_reader.hpp>
 #include <motet/call_site.hpp>
 #include <motet/detail/descriptor.hpp>
 #include <motet/detail/function_ref.hpp>
@@ -42,28 +43,9 @@ class chunk_source {
   call_site where_;
 };
 
-/// Lines, without their ends.
-class line_source {
- public:
-  line_source(stream& from, std::size_t longest, call_site where) noexcept
-      : from_(from), longest_(longest), where_(where) {}
-  bool next();
-  [[nodiscard]] std::string& value() noexcept { return line_; }
-
- private:
-  bool take_line(bool at_end);
-
-  stream& from_;
-  std::size_t longest_;
-  call_site where_;
-  std::string pending_;
-  std::size_t searched_ = 0;
-  std::string line_;
-};
 }  // namespace detail
 
 using chunk_range = detail::pull_range<detail::chunk_source>;
-using line_range = detail::pull_range<detail::line_source>;
 
 /// What a stream is made of, which decides how the system moves its bytes.
 enum class stream_kind : std::uint8_t {
@@ -139,6 +121,10 @@ class stream {
              call_site where = call_site::here());
   /// Writes several pieces as one. Cancellation point.
   void write(std::span<const std::span<const std::byte>> pieces,
+             call_site where = call_site::here());
+  /// As above; `done` counts the bytes of all of them, whatever is thrown. Cancellation
+  /// point.
+  void write(std::span<const std::span<const std::byte>> pieces, std::size_t& done,
              call_site where = call_site::here());
   /// Writes a part. @returns how many bytes. Cancellation point.
   std::size_t write_some(std::span<const std::byte> data,

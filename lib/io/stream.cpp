@@ -4,10 +4,10 @@
 #include <motet/error.hpp>
 #include <motet/stream.hpp>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -44,8 +44,40 @@ std::error_code to_code(std::int32_t result) noexcept {
   throw_failure(result, what + whom);
 }
 
-/// As many pieces at a time as sendmsg takes (IOV_MAX).
-constexpr std::size_t most_pieces = 1024;
+/// What is left to write of several pieces, as many at a time as fit.
+class piece_window {
+ public:
+  explicit piece_window(detail::byte_pieces pieces) noexcept : left_(pieces) { take(0); }
+
+  [[nodiscard]] bool empty() const noexcept { return left_.empty(); }
+
+  /// None of them is empty.
+  [[nodiscard]] std::span<iovec> next() noexcept {
+    std::size_t count = 0;
+    std::size_t skip = taken_;
+    for (const std::span<const std::byte> piece : left_) {
+      const std::span<const std::byte> rest = piece.subspan(std::exchange(skip, 0));
+      if (count == vectors_.size()) break;
+      // The kernel only reads from them; iovec has one type for both directions.
+      if (!rest.empty())
+        vectors_[count++] = {const_cast<std::byte*>(rest.data()), rest.size()};
+    }
+    return std::span(vectors_).first(count);
+  }
+
+  void take(std::size_t size) noexcept {
+    taken_ += size;
+    while (!left_.empty() && taken_ >= left_.front().size()) {
+      taken_ -= left_.front().size();
+      left_ = left_.subspan(1);
+    }
+  }
+
+ private:
+  detail::byte_pieces left_;
+  std::size_t taken_ = 0;  ///< Of the first one.
+  std::array<iovec, 64> vectors_;
+};
 
 }  // namespace
 
@@ -142,34 +174,28 @@ void stream::write(std::span<const std::byte> data, std::error_code& ec,
   }
 }
 
-void stream::write(std::span<const std::span<const std::byte>> pieces, call_site where) {
-  if (kind_ != stream_kind::socket) {
-    for (const auto& piece : pieces)
-      write(piece, where);
-    return;
-  }
-  std::vector<iovec> left;
-  for (const auto& piece : pieces) {
-    // The kernel only reads from them; iovec has one type for both directions.
-    if (!piece.empty())
-      left.push_back({const_cast<std::byte*>(piece.data()), piece.size()});
-  }
-  std::size_t next = 0;
-  while (next < left.size()) {
+void stream::write(detail::byte_pieces pieces, call_site where) {
+  std::size_t done = 0;
+  write(pieces, done, where);
+}
+
+void stream::write(detail::byte_pieces pieces, std::size_t& done, call_site where) {
+  done = 0;
+  piece_window left(pieces);
+  while (!left.empty()) {
     msghdr message{};
-    message.msg_iov = &left[next];
-    message.msg_iovlen = std::min(left.size() - next, most_pieces);
+    const std::span<iovec> next = left.next();
+    message.msg_iov = next.data();
+    message.msg_iovlen = next.size();
+    const bool one = next.size() == 1 || kind_ != stream_kind::socket;
     const std::int32_t sent =
-        perform(send_message_request{descriptor_.fd(), &message}, "bytes to be written",
-                descriptor_.outgoing(), where);
+        one ? send({static_cast<const std::byte*>(next[0].iov_base), next[0].iov_len},
+                   true, where)
+            : perform(send_message_request{descriptor_.fd(), &message},
+                      "bytes to be written", descriptor_.outgoing(), where);
     if (sent < 0) fail(*this, sent, "write to");
-    auto taken = static_cast<std::size_t>(sent);
-    while (next < left.size() && taken >= left[next].iov_len)
-      taken -= left[next++].iov_len;
-    if (taken != 0) {
-      left[next].iov_base = static_cast<std::byte*>(left[next].iov_base) + taken;
-      left[next].iov_len -= taken;
-    }
+    done += static_cast<std::size_t>(sent);
+    left.take(static_cast<std::size_t>(sent));
   }
 }
 
@@ -205,32 +231,6 @@ endpoint stream::local() const {
 bool detail::chunk_source::next() {
   chunk_ = from_.read(buffer_, where_);
   return !chunk_.empty();
-}
-
-bool detail::line_source::take_line(bool at_end) {
-  const std::size_t end = pending_.find('\n', searched_);
-  searched_ = pending_.size();
-  if (end == std::string::npos && (!at_end || pending_.empty())) return false;
-  line_.assign(pending_, 0, end);
-  pending_.erase(0, end == std::string::npos ? end : end + 1);
-  searched_ = 0;
-  if (end != std::string::npos && line_.ends_with('\r')) line_.pop_back();
-  return true;
-}
-
-bool detail::line_source::next() {
-  std::byte buffer[1024];
-  while (!take_line(false)) {
-    if (pending_.size() > longest_) {
-      throw std::system_error(
-          std::make_error_code(std::errc::message_size),
-          "a line of more than " + std::to_string(longest_) + " bytes");
-    }
-    const std::span<const std::byte> more = from_.read(buffer, where_);
-    if (more.empty()) return take_line(true);
-    pending_.append(reinterpret_cast<const char*>(more.data()), more.size());
-  }
-  return true;
 }
 
 }  // namespace motet
