@@ -46,8 +46,8 @@ class buffered_writer {
   /// Takes all of `data`, to be written when there is enough, or at a `flush`. What does
   /// not fit is written at once, together with what was collected, and not copied.
   ///
-  /// Cut short, it has taken all of `data` or nothing; or a part, if what is left of it is
-  /// more than can be collected. The stream is broken then: what would follow is no
+  /// Cut short, it has taken all of `data` or nothing; or a part, if what is left of it
+  /// is more than can be collected. The stream is broken then: what would follow is no
   /// continuation, and all further calls throw broken_stream. Cancellation point.
   void write(std::span<const std::byte> data, call_site where = call_site::here());
   /// As above. Cancellation point.

@@ -177,14 +177,19 @@ std::optional<std::string_view> buffered_reader::read_until(std::string_view del
 
 std::optional<std::string_view> buffered_reader::read_line(std::size_t limit,
                                                            call_site where) {
+  std::size_t size = find("\n", limit, where);
   // A carriage return before the end is no part of the line.
-  std::size_t size = find("\n", std::max(limit, limit + 1), where);
-  const bool ended = size != at_end;
-  if (!ended) size = end_ - begin_;
-  if (!ended && size == 0) return std::nullopt;
-  const bool returns = ended && size != too_far && text().substr(0, size).ends_with('\r');
-  if (size - (returns ? 1 : 0) > limit) throw_too_long("a line", limit);
-  return take(size - (returns ? 1 : 0), (returns ? 1 : 0) + (ended ? 1 : 0));
+  const bool may_return = size == too_far && text()[limit] == '\r';
+  if (may_return && peek(limit + 2, where).size() > limit + 1 &&
+      text()[limit + 1] == '\n')
+    size = limit + 1;
+  if (size == too_far) throw_too_long("a line", limit);
+  if (size == at_end) {
+    const std::size_t rest = end_ - begin_;
+    return rest == 0 ? std::nullopt : std::optional(take(rest, 0));
+  }
+  const bool returns = text().substr(0, size).ends_with('\r');
+  return returns ? take(size - 1, 2) : take(size, 1);
 }
 
 std::size_t buffered_reader::skip(std::size_t size, std::size_t& done, call_site where) {
