@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lib/io/perform.hpp"
 
+#include <motet/detail/byte_sink.hpp>
 #include <motet/error.hpp>
 #include <motet/stream.hpp>
 
