@@ -230,45 +230,6 @@ TEST_SUITE("tcp: accept_loop") {
     });
   }
 
-  TEST_CASE("with grace, peers under way may finish, and no more are taken") {
-    run_on_backend([] {
-      tcp::listener door = listen_here();
-      auto server = spin([&] {
-        door.accept_loop({.grace = 1h}, [](tcp::stream& peer) {
-          peer.write(read_text(peer, 1));
-          peer.write(read_text(peer, 1));
-        });
-      });
-      tcp::stream near = connect_to(door);
-      CHECK(echoes(near, "a"));
-      server.stop();
-      yield();
-      tcp::stream late = connect_to(door);
-      CHECK_FALSE(server.done());
-      CHECK(echoes(near, "b"));
-      CHECK(server.outcome().stopped());
-      CHECK(read_to_end(near).empty());
-      door.accept().write("next server");
-      CHECK(read_to_end(late) == "next server");
-      CHECK(testing::armed_timers() == 0);
-    });
-  }
-
-  TEST_CASE("grace ends, and with it the peers that are left") {
-    testing::run([] {
-      tcp::listener door = listen_here();
-      auto server = spin([&] { door.accept_loop({.grace = 20ms}, &echo); });
-      tcp::stream near = connect_to(door);
-      CHECK(echoes(near, "a"));
-      const time_point start = clock::now();
-      server.stop();
-      CHECK(echoes(near, "b"));
-      CHECK(read_to_end(near).empty());
-      CHECK(clock::now() - start == 20ms);
-      CHECK(server.outcome().stopped());
-    });
-  }
-
   TEST_CASE("a timeout ends accept_loop as any other wait") {
     run_on_backend([] {
       tcp::listener door = listen_here();

@@ -19,6 +19,8 @@
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <span>
+#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -33,6 +35,13 @@ struct accept_options {
   /// Gets the errors of handlers. By default connections that broke are passed over, and
   /// other errors go to `run_options::on_unhandled`.
   std::function<void(std::exception_ptr)> on_error = {};
+  /// Gets the names of the peers that have to be stopped, just before they are: those
+  /// that had not finished when the grace was over. By default a line on stderr names
+  /// them, if there was a grace.
+  std::function<void(std::span<const std::string>)> on_cut = {};
+  /// Leaves the listener open during the grace, for whoever takes it over. Otherwise it
+  /// is closed as the grace begins, so that new peers are refused and not left waiting.
+  bool keep_listening = false;
 };
 
 /// A listening socket. Moves, does not copy, and closes when it goes. Same thread only.
@@ -50,9 +59,11 @@ class listener {
   stream accept(std::error_code& ec, call_site where = call_site::here());
 
   /// Serves peers until stopped: calls `handler(stream&)` for each, in a fiber of its
-  /// own. A peer's error stays its own. At the descriptor limit it waits for better
-  /// times. When stopped it takes no more, waits for the peers under way (`grace`), stops
-  /// those that are left, and throws `cancelled` when all have ended. Cancellation point.
+  /// own, "peer 127.0.0.1:5123". A peer's error stays its own. At the descriptor limit it
+  /// waits for better times. When stopped it takes no more and gives the peers under way
+  /// their `grace`, as `terminate` does: their stop tokens are requested at once. Then it
+  /// stops those that are left, and throws `cancelled` when all have ended. Cancellation
+  /// point.
   template <class Handler>
   [[noreturn]] void accept_loop(const accept_options& options, Handler&& handler,
                                 call_site where = call_site::here()) {

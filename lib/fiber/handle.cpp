@@ -23,6 +23,11 @@ fiber_state::~fiber_state() {
 std::string name_of(const fiber_state& fiber) {
   if (fiber.extras && !fiber.extras->name.empty()) return fiber.extras->name;
   if (fiber.is_main()) return "main";
+  // While the callable lives, which is its own thread's business.
+  if (fiber.operations->name != nullptr && is_local(fiber) && !fiber.ending) {
+    std::string name = fiber.operations->name(fiber.body);
+    if (!name.empty()) return name;
+  }
   return "fiber " + std::to_string(fiber.id & 0xff'ffff'ffffU);
 }
 

@@ -5,15 +5,18 @@
 
 #include <motet/detail/timed_scope.hpp>
 #include <motet/error.hpp>
+#include <motet/fiber.hpp>
 #include <motet/scope.hpp>
 #include <motet/tcp.hpp>
 #include <motet/timeout.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace motet {
 
@@ -58,6 +61,17 @@ std::string name_of(const listener& l) {
   }
 }
 
+/// "peer 127.0.0.1:5000, peer 127.0.0.1:5001 and 7 more"
+std::string enumerate(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 10;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(most, names.size()); ++i)
+    text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > most)
+    text += " and " + std::to_string(names.size() - most) + " more";
+  return text;
+}
+
 /// A connection that broke is its peer's business and no error of the handler.
 bool is_broken_connection(const std::exception_ptr& error) noexcept {
   try {
@@ -94,24 +108,50 @@ class service {
     }
   }
 
-  /// Gives the peers under way the time that was promised.
-  void drain() {
-    if (options_.grace <= duration::zero()) return;
-    detail::timed_scope scope(options_.grace, where_);
-    scope.call_it_grace();
-    scope.run([&] {
-      while (active_ != 0)
-        wait_for_change("peers to finish");
-    });
+  /// Gives the peers under way the time that was promised, and tells who needed more.
+  void drain(const detail::cancel_scope& peers) {
+    const std::string door = name_of(listener_);
+    if (options_.grace > duration::zero()) {
+      if (!options_.keep_listening) listener_.close();
+      detail::timed_scope scope(options_.grace, where_);
+      scope.call_it_grace();
+      scope.run([&] {
+        ask_to_finish(peers);
+        while (active_ != 0)
+          wait_for_change("peers to finish");
+      });
+    }
+    if (active_ != 0) tell_of_cut(peers, door);
   }
 
  private:
+  /// Their graces end after ours, which has begun: so they can still be named then.
+  void ask_to_finish(const detail::cancel_scope& peers) {
+    for (auto* peer = peers.children.first; peer != nullptr; peer = peer->next_sibling) {
+      try {
+        fiber_ref(detail::fiber_handle(peer)).terminate(options_.grace, where_);
+      } catch (const std::bad_alloc&) {  // it is not told, but stopped in time
+      }
+    }
+  }
+
+  void tell_of_cut(const detail::cancel_scope& peers, const std::string& door) {
+    std::vector<std::string> names;
+    for (auto* peer = peers.children.first; peer != nullptr; peer = peer->next_sibling) {
+      if (peer->phase != fiber_phase::ended) names.push_back(detail::name_of(*peer));
+    }
+    if (options_.on_cut) {
+      options_.on_cut(names);
+    } else if (options_.grace > duration::zero() &&
+               !this_scheduler->kernel().simulated()) {
+      std::fprintf(stderr, "motet: accept_loop%s: the grace is over for %s\n",
+                   door.c_str(), enumerate(names).c_str());
+    }
+  }
+
   void start(scope& peers, stream peer) {
     try {
-      detail::bind_to_home(peers.spin(
-          {.where = where_}, [place = seat(*this), mine = std::move(peer)]() mutable {
-            place.of().serve_one(mine);
-          }));
+      detail::bind_to_home(peers.spin({.where = where_}, visit(*this, std::move(peer))));
     } catch (const std::system_error& e) {  // no memory for a stack: as no descriptor
       wait_out(e.code());
     } catch (const std::bad_alloc&) {
@@ -176,6 +216,27 @@ class service {
     service* of_;
   };
 
+  /// What a peer's fiber runs.
+  class visit : public detail::self_named {
+   public:
+    visit(service& s, stream peer) noexcept : place_(s), peer_(std::move(peer)) {}
+
+    void operator()() { place_.of().serve_one(peer_); }
+    /// Nothing if there is no such name, or the handler took the stream.
+    [[nodiscard]] std::string fiber_name() const {
+      try {
+        const endpoint who = peer_ ? peer_.peer() : endpoint();
+        return who ? "peer " + to_string(who) : std::string();
+      } catch (const std::system_error&) {  // one that broke does not know any more
+        return {};
+      }
+    }
+
+   private:
+    seat place_;
+    stream peer_;
+  };
+
   listener& listener_;
   const accept_options& options_;
   const call_site where_;
@@ -235,12 +296,13 @@ void listener::serve(const accept_options& options, call_site where,
   // A stop of this fiber is not one of its peers: those get their grace first.
   const auto shielded = [&] {
     with_scope({.errors = error_policy::isolate}, [&](scope& peers) {
+      const detail::cancel_scope& served = *self.chain.innermost;  // what `peers` is
       try {
         const window open(self.chain, outer_wall);
         s.accept_into(peers);
       } catch (const cancelled& c) {
         const std::string why = "accept_loop: " + to_string(c.reason());
-        s.drain();
+        s.drain(served);
         peers.cancel(why, where);
       }
     });

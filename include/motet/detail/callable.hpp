@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -25,7 +26,13 @@ struct body_operations {
   void (*clear_result)(void* body) noexcept;    ///< Back to no result.
   void (*destroy_result)(void* body) noexcept;  ///< Result and slot, for good.
   bool repeatable;  ///< Can be invoked again: nothing was moved out of it.
+  /// The name of a fiber that has none; null: the callable does not make one.
+  std::string (*name)(const void* body);
 };
+
+/// A callable with `std::string fiber_name() const`, which is asked for a name when
+/// somebody wants to know: to a fiber that nobody looks at it costs nothing.
+struct self_named {};
 
 /// Arguments are lent as lvalues, so that a restart finds them again; if the callable
 /// wants to have them, they are moved in, once.
@@ -48,6 +55,16 @@ struct call_result {
 template <class F, class... Args>
 using call_result_t = typename call_result<std::decay_t<F>, std::decay_t<Args>...>::type;
 
+/// What asks the callable of a `Body` for a name; null if it makes none.
+template <class Body, class F>
+constexpr auto namer() noexcept -> std::string (*)(const void* body) {
+  if constexpr (std::derived_from<F, self_named>) {
+    return [](const void* body) { return static_cast<const Body*>(body)->name(); };
+  } else {
+    return nullptr;
+  }
+}
+
 template <class R, class F, class... Args>
 class fiber_body {
  public:
@@ -59,6 +76,8 @@ class fiber_body {
   fiber_body(const fiber_body&) = delete;
   fiber_body& operator=(const fiber_body&) = delete;
   ~fiber_body() {}  // call_ is ended by destroy_call, slot_ by destroy_result
+
+  [[nodiscard]] std::string name() const { return call_.f.fiber_name(); }
 
   static constexpr body_operations operations{
       [](void* body) { static_cast<fiber_body*>(body)->run(); },
@@ -73,7 +92,8 @@ class fiber_body {
       [](void* body) noexcept {
         std::destroy_at(&static_cast<fiber_body*>(body)->slot_);
       },
-      lends<F, Args...>};
+      lends<F, Args...>,
+      namer<fiber_body, F>()};
 
  private:
   struct call {
