@@ -20,6 +20,7 @@
 #include <motet/endpoint.hpp>
 #include <motet/error.hpp>
 #include <motet/event.hpp>
+#include <motet/exit_status.hpp>
 #include <motet/fiber.hpp>
 #include <motet/fiber_local.hpp>
 #include <motet/fiber_ref.hpp>
@@ -35,6 +36,7 @@
 #include <motet/no_suspend.hpp>
 #include <motet/once.hpp>
 #include <motet/outcome.hpp>
+#include <motet/process.hpp>
 #include <motet/promise.hpp>
 #include <motet/race.hpp>
 #include <motet/ready_signal.hpp>
