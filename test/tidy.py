@@ -60,6 +60,7 @@ NEVER = {  # exceptions to the table above
 
 # Libraries of others, and where they are at home.
 THIRD_PARTY = {
+    'boost': ('examples/http/',),
     'liburing': ('backend/uring/', 'bench/'),
     'ev.h': ('backend/libev/', 'bench/', 'examples/', 'test/'),
     'doctest': ('test/',),

@@ -3,6 +3,7 @@
 #include "lib/core/scheduler.hpp"
 
 #include <motet/error.hpp>
+#include <motet/tcp.hpp>
 #include <motet/testing_network.hpp>
 
 #include <algorithm>

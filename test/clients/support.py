@@ -125,6 +125,7 @@ class Server:
             for what, count in limits:
                 resource.setrlimit(what, (count, count))
 
+        self.name, self.backend = name, backend
         self.log = os.memfd_create('stderr')
         self.process = subprocess.Popen(
             [str(word) for word in command + list(arguments)], stdout=subprocess.PIPE,
@@ -140,6 +141,9 @@ class Server:
         self.address = found[1]
         host, _, number = self.address.rpartition(':')
         self.host, self.port = host.strip('[]'), int(number) if number.isdigit() else 0
+
+    def __str__(self):
+        return f'on {self.backend}' if self.backend else self.name
 
     def __enter__(self):
         return self
