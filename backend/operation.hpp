@@ -10,11 +10,15 @@
 
 #include "backend/file_requests.hpp"
 
+#include <motet/time.hpp>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -57,6 +61,14 @@ struct send_message_request {
   const msghdr* message;
 };
 
+/// Receives one message, or bytes of a stream, with what else `message` has room for: the
+/// sender's address, descriptors, which are close-on-exec. Result: how many bytes;
+/// `msg_flags` tells whether there was more than fitted.
+struct receive_message_request {
+  int fd;
+  msghdr* message;
+};
+
 /// Waits for readiness, for descriptors that others read. Result: the poll(2) events
 /// seen.
 struct poll_request {
@@ -66,10 +78,10 @@ struct poll_request {
 
 using request =
     std::variant<accept_request, connect_request, receive_request, send_request,
-                 send_message_request, poll_request, read_request, write_request,
-                 read_pieces_request, write_pieces_request, open_request, stat_request,
-                 sync_request, truncate_request, rename_request, remove_request,
-                 make_directory_request, list_request>;
+                 send_message_request, receive_message_request, poll_request,
+                 read_request, write_request, read_pieces_request, write_pieces_request,
+                 open_request, stat_request, sync_request, truncate_request,
+                 rename_request, remove_request, make_directory_request, list_request>;
 
 /// One request, then its outcome. Lives on the stack of the fiber that waits for it.
 ///
@@ -97,6 +109,85 @@ struct open_listener_call {
   socklen_t length;
   int backlog;
   bool reuse_port;
+  bool v6_only = false;
+};
+
+/// Makes a datagram socket, close-on-exec, bound to `address` unless that is null.
+/// Answer: its descriptor.
+struct open_datagram_call {
+  int family;
+  const sockaddr* address;
+  socklen_t length;
+  bool reuse_port;
+  bool v6_only;
+};
+
+/// Makes two Unix sockets that are connected to each other, close-on-exec. Answer: 0.
+struct open_pair_call {
+  int type;  ///< SOCK_STREAM or SOCK_DGRAM.
+  int* ends;
+};
+
+/// Receives the messages that are there, as `receive_message_request`. Answer: how many,
+/// at least one; -EAGAIN if there is none.
+struct receive_messages_call {
+  int fd;
+  std::span<mmsghdr> messages;
+};
+
+/// Sends messages as long as there is room; never raises SIGPIPE. Answer: how many, at
+/// least one; -EAGAIN if there is no room.
+struct send_messages_call {
+  int fd;
+  std::span<mmsghdr> messages;
+};
+
+/// setsockopt(2). Answer: 0.
+struct set_option_call {
+  int fd;
+  int level;
+  int name;
+  std::span<const std::byte> value;
+};
+
+/// getsockopt(2). Answer: 0.
+struct get_option_call {
+  int fd;
+  int level;
+  int name;
+  std::span<std::byte> value;
+};
+
+/// Tells one file from another that takes its place later.
+struct file_identity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  friend bool operator==(const file_identity&, const file_identity&) = default;
+};
+
+/// Looks at a Unix socket's file. Answer: 0, or -ENOTSOCK if it is another kind of file.
+struct find_socket_file_call {
+  const char* path;
+  file_identity* found;
+};
+
+/// Removes a Unix socket's file, if it still is this one. Answer: 0.
+struct remove_socket_file_call {
+  const char* path;
+  file_identity which;
+};
+
+/// What a test says of a host's name, where hosts are simulated.
+struct known_host {
+  std::vector<sockaddr_storage> addresses;
+  duration lookup{};  ///< What it takes to ask.
+};
+
+/// Asks for a host. Answer: 0; -ENOENT if nobody has said anything; -ENOSYS where hosts
+/// are real, and it takes time to ask for them.
+struct find_host_call {
+  std::string_view name;
+  known_host* found;
 };
 
 /// Makes a pipe, both ends close-on-exec. Answer: 0.
@@ -125,7 +216,10 @@ struct socket_name_call {
   sockaddr_storage* address;
 };
 
-using call = std::variant<open_stream_call, open_listener_call, open_pipe_call,
-                          shut_down_call, close_call, socket_name_call>;
+using call = std::variant<open_stream_call, open_listener_call, open_datagram_call,
+                          open_pair_call, open_pipe_call, shut_down_call, close_call,
+                          socket_name_call, receive_messages_call, send_messages_call,
+                          set_option_call, get_option_call, find_socket_file_call,
+                          remove_socket_file_call, find_host_call>;
 
 }  // namespace motet

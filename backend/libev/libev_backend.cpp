@@ -273,10 +273,15 @@ std::int32_t libev_backend::answer(const call& question) noexcept {
   }
   const std::int32_t result = answer_by_system_call(question, socket_mode::non_blocking);
   const bool opens = std::holds_alternative<open_stream_call>(question) ||
-                     std::holds_alternative<open_listener_call>(question);
+                     std::holds_alternative<open_listener_call>(question) ||
+                     std::holds_alternative<open_datagram_call>(question);
   if (opens && result >= 0) start_over(result);
   if (const auto* ask = std::get_if<open_pipe_call>(&question); ask && result >= 0)
     std::ranges::for_each(*ask->ends, [this](int fd) { start_over(fd); });
+  if (const auto* ask = std::get_if<open_pair_call>(&question); ask && result == 0) {
+    start_over(ask->ends[0]);
+    start_over(ask->ends[1]);
+  }
   return result;
 }
 

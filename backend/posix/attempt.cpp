@@ -109,6 +109,11 @@ outcome attempt_one(operation&, const send_message_request& ask) noexcept {
       [&] { return ::sendmsg(ask.fd, ask.message, MSG_DONTWAIT | MSG_NOSIGNAL); }));
 }
 
+outcome attempt_one(operation&, const receive_message_request& ask) noexcept {
+  return unless_not_ready(result_of(
+      [&] { return ::recvmsg(ask.fd, ask.message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); }));
+}
+
 outcome attempt_one(operation&, const poll_request& ask) noexcept {
   // poll(2) ignores what is negative.
   if (ask.fd < 0) return -EBADF;

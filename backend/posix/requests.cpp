@@ -24,6 +24,9 @@ readiness awaited_by_one(const send_request& ask) noexcept {
 readiness awaited_by_one(const send_message_request& ask) noexcept {
   return {ask.fd, POLLOUT};
 }
+readiness awaited_by_one(const receive_message_request& ask) noexcept {
+  return {ask.fd, POLLIN};
+}
 readiness awaited_by_one(const poll_request& ask) noexcept {
   return {ask.fd, ask.events};
 }

@@ -7,6 +7,7 @@
 #include "backend/sim/sim_socket.hpp"
 
 #include <cstdint>
+#include <string>
 
 #include <netinet/in.h>
 
@@ -26,7 +27,15 @@ void set_port(sim_address& address, std::uint16_t port);
 [[nodiscard]] bool is_wildcard(const sim_address& address);
 void set_loopback(sim_address& address);
 
-/// Whether a listener at `listener` hears a call to `called`.
-[[nodiscard]] bool hears(const sim_address& listener, const sim_address& called);
+/// Whether a socket at `listener` hears a call to `called`.
+[[nodiscard]] bool hears(const sim_address& listener, const sim_address& called,
+                         bool v6_only = false);
+
+/// Of a Unix socket: its path if it is a file; else empty.
+[[nodiscard]] std::string path_of(const sim_address& address);
+[[nodiscard]] inline bool is_local(const sim_address& address) noexcept {
+  return address.bytes.ss_family == AF_UNIX;
+}
+[[nodiscard]] bool same(const sim_address& one, const sim_address& other) noexcept;
 
 }  // namespace motet

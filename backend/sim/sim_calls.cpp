@@ -5,9 +5,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <utility>
 #include <variant>
 
 namespace motet {
+
+namespace {
+
+bool knows(int family) noexcept {
+  return family == AF_INET || family == AF_INET6 || family == AF_UNIX;
+}
+
+}  // namespace
 
 std::int32_t sim_network::answer(const call& question) {
   const std::int32_t failed = faults_.error_of(question);
@@ -20,20 +30,21 @@ std::int32_t sim_network::answer(const call& question) {
 }
 
 std::int32_t sim_network::answer_one(const open_stream_call& ask) {
-  if (ask.family != AF_INET && ask.family != AF_INET6) return -EAFNOSUPPORT;
-  return make_socket(ask.family).fd;
+  return knows(ask.family) ? make_socket(ask.family).fd : -EAFNOSUPPORT;
 }
 
 std::int32_t sim_network::answer_one(const open_listener_call& ask) {
   sim_address wanted;
   if (const int failed = read_address(ask.address, ask.length, wanted)) return failed;
   if (port_of(wanted) == 0) set_port(wanted, unused_port());
-  if (taken(wanted, ask.reuse_port)) return -EADDRINUSE;
+  if (taken(listeners_, wanted, ask.reuse_port, ask.v6_only)) return -EADDRINUSE;
+  if (const int failed = claim_path(wanted)) return failed;
   sim_socket& made = make_socket(wanted.bytes.ss_family);
   made.is = sim_socket::role::listening;
   made.local = wanted;
   made.limit = static_cast<std::size_t>(std::max(ask.backlog, 0));
   made.shares_port = ask.reuse_port;
+  made.v6_only = ask.v6_only;
   listeners_.push_back(made.fd);
   return made.fd;
 }
@@ -79,12 +90,70 @@ std::int32_t sim_network::answer_one(const close_call& ask) {
   return 0;
 }
 
+std::int32_t sim_network::answer_one(const open_pair_call& ask) {
+  sim_socket& near = make_socket(AF_UNIX);
+  if (ask.type == SOCK_DGRAM) {
+    sim_socket& far = make_socket(AF_UNIX);
+    near.datagrams = far.datagrams = true;
+    near.remote = far.remote = near.local;
+    near.peer = far.fd;
+    far.peer = near.fd;
+    ask.ends[1] = far.fd;
+  } else {
+    sim_socket& far = connect(near, near.local);
+    far.queued = false;
+    far.open = true;
+    ask.ends[1] = far.fd;
+  }
+  ask.ends[0] = near.fd;
+  return 0;
+}
+
+/// Options change nothing here, but for what a socket may be asked.
+std::int32_t sim_network::answer_one(const set_option_call& ask) {
+  return find_open(ask.fd) != nullptr ? 0 : -EBADF;
+}
+
+std::int32_t sim_network::answer_one(const get_option_call& ask) {
+  sim_socket* const at = find_open(ask.fd);
+  if (at == nullptr) return -EBADF;
+  std::ranges::fill(ask.value, std::byte{});
+  if (ask.level != SOL_SOCKET || ask.name != SO_ERROR) return 0;
+  const int error = -std::exchange(at->error, 0);
+  std::memcpy(ask.value.data(), &error, std::min(sizeof error, ask.value.size()));
+  return 0;
+}
+
+std::int32_t sim_network::answer_one(const find_socket_file_call& ask) {
+  const auto found = files_.find(ask.path);
+  if (found == files_.end()) return -ENOENT;
+  *ask.found = {0, found->second};
+  return 0;
+}
+
+std::int32_t sim_network::answer_one(const remove_socket_file_call& ask) {
+  const auto found = files_.find(ask.path);
+  if (found == files_.end() || found->second != ask.which.inode) return -ENOENT;
+  files_.erase(found);
+  return 0;
+}
+
+std::int32_t sim_network::answer_one(const find_host_call& ask) {
+  const auto& hosts = faults_.conditions.hosts;
+  const auto found = hosts.find(ask.name);
+  if (found == hosts.end()) return -ENOENT;
+  *ask.found = found->second;
+  return 0;
+}
+
 std::int32_t sim_network::answer_one(const socket_name_call& ask) {
   sim_socket* const at = find_open(ask.fd);
   if (at == nullptr) return -EBADF;
   if (at->is_pipe()) return -ENOTSOCK;
   const bool peer = ask.side == endpoint_side::peer;
-  if (peer && (at->is != sim_socket::role::connected || at->broken)) return -ENOTCONN;
+  const bool connected =
+      at->datagrams ? at->remote.length != 0 : at->is == sim_socket::role::connected;
+  if (peer && (!connected || at->broken)) return -ENOTCONN;
   const sim_address& name = peer ? at->remote : at->local;
   *ask.address = name.bytes;
   return static_cast<std::int32_t>(name.length);
@@ -114,19 +183,28 @@ sim_socket* sim_network::find_listener(const sim_address& called) {
   sim_socket* best = nullptr;
   for (const int fd : listeners_) {
     sim_socket& listener = sockets_.at(fd);
-    if (!hears(listener.local, called)) continue;
+    if (!hears(listener.local, called, listener.v6_only)) continue;
     if (best == nullptr || listener.backlog.size() < best->backlog.size())
       best = &listener;
   }
   return best;
 }
 
-bool sim_network::taken(const sim_address& wanted, bool shares_port) {
-  return std::any_of(listeners_.begin(), listeners_.end(), [&](int fd) {
+bool sim_network::taken(const std::vector<int>& by, const sim_address& wanted,
+                        bool shares_port, bool v6_only) const {
+  return std::any_of(by.begin(), by.end(), [&](int fd) {
     const sim_socket& other = sockets_.at(fd);
-    const bool clash = hears(other.local, wanted) || hears(wanted, other.local);
+    const bool clash =
+        hears(other.local, wanted, other.v6_only) || hears(wanted, other.local, v6_only);
     return clash && !(shares_port && other.shares_port);
   });
+}
+
+/// The file of a Unix socket stays when its socket is closed.
+int sim_network::claim_path(const sim_address& wanted) {
+  const std::string path = path_of(wanted);
+  if (path.empty()) return 0;
+  return files_.try_emplace(path, next_inode_++).second ? 0 : -EADDRINUSE;
 }
 
 std::uint16_t sim_network::unused_port() {
@@ -135,7 +213,7 @@ std::uint16_t sim_network::unused_port() {
     set_port(any, next_port_);
     next_port_ =
         next_port_ == 60'999 ? 32'768 : static_cast<std::uint16_t>(next_port_ + 1);
-  } while (taken(any, false));
+  } while (taken(listeners_, any, false, false) || taken(receivers_, any, false, false));
   return port_of(any);
 }
 

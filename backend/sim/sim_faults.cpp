@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -36,6 +37,7 @@ kind kind_of(const request& what) noexcept {
                                [](const receive_request&) { return kind::read; },
                                [](const send_request&) { return kind::write; },
                                [](const send_message_request&) { return kind::write; },
+                               [](const receive_message_request&) { return kind::read; },
                                [](const poll_request&) { return kind::wait; },
                                [](const read_request&) { return kind::read; },
                                [](const write_request&) { return kind::write; },
@@ -45,14 +47,24 @@ kind kind_of(const request& what) noexcept {
                     what);
 }
 
-kind kind_of(const call& what) noexcept {
-  return std::visit(overloaded{[](const open_stream_call&) { return kind::socket; },
-                               [](const open_listener_call&) { return kind::listen; },
-                               [](const open_pipe_call&) { return kind::pipe; },
-                               [](const shut_down_call&) { return kind::shutdown; },
-                               [](const close_call&) { return kind::close; },
-                               [](const socket_name_call&) { return kind::address; }},
-                    what);
+/// The kind of call that a test may have fail; nothing for those that have none, or whose
+/// parts are looked at one by one.
+std::optional<kind> kind_of(const call& what) noexcept {
+  using some = std::optional<kind>;
+  return std::visit(
+      overloaded{[](const open_stream_call&) { return some(kind::socket); },
+                 [](const open_pair_call&) { return some(kind::socket); },
+                 [](const open_datagram_call& ask) {
+                   return some(ask.address != nullptr ? kind::listen : kind::socket);
+                 },
+                 [](const open_listener_call&) { return some(kind::listen); },
+                 [](const open_pipe_call&) { return some(kind::pipe); },
+                 [](const shut_down_call&) { return some(kind::shutdown); },
+                 [](const close_call&) { return some(kind::close); },
+                 [](const socket_name_call&) { return some(kind::address); },
+                 [](const set_option_call&) { return some(kind::option); },
+                 [](const auto&) { return some(); }},
+      what);
 }
 
 int descriptor_of(const call& what) noexcept {
@@ -143,8 +155,22 @@ sim_fate sim_faults::fate_of(const request& what, time_point now, bool breaks) {
   return fate;
 }
 
+bool sim_faults::loses(time_point now) {
+  if (conditions.losses > 0) {
+    if (conditions.losses != sim_conditions::unlimited) --conditions.losses;
+    return true;
+  }
+  if (conditions.rates.losses <= 0 || course_ == nullptr || course_->calm()) return false;
+  const bool lost = draw(*course_, conditions.rates.losses).hits(conditions.rates.losses);
+  if (lost && course_->wants_to_hear(1))
+    course_->tell(moment_of(now) + ": a datagram is lost");
+  return lost;
+}
+
 std::int32_t sim_faults::error_of(const call& what) {
-  const std::int32_t error = next_error(kind_of(what), descriptor_of(what));
+  const std::optional<kind> which = kind_of(what);
+  if (!which) return 0;
+  const std::int32_t error = next_error(*which, descriptor_of(what));
   if (error != 0) ++counts.errors;
   return -error;
 }

@@ -12,8 +12,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <map>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace motet {
@@ -38,6 +41,8 @@ struct sim_conditions {
   std::size_t buffer = std::size_t{64} * 1024;
   std::set<std::uint16_t> refused;
   std::set<std::uint16_t> cut;
+  std::size_t losses = 0;  ///< How many of the next datagrams are lost.
+  std::map<std::string, known_host, std::less<>> hosts;
   std::vector<failure> failures;
   testing::faults rates;
 
@@ -73,6 +78,8 @@ class sim_faults {
   /// @param breaks whether it is about a connection: nothing else is left to chance, but
   /// for how much a transfer moves.
   [[nodiscard]] sim_fate fate_of(const request& what, time_point now, bool breaks);
+  /// To be asked once per datagram that would arrive.
+  [[nodiscard]] bool loses(time_point now);
   /// To be asked once per call. @returns 0, or -errno.
   [[nodiscard]] std::int32_t error_of(const call& what);
 

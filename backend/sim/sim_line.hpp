@@ -12,7 +12,15 @@
 #include <span>
 #include <vector>
 
+#include <netinet/in.h>
+
 namespace motet {
+
+/// Where a socket is.
+struct sim_address {
+  sockaddr_storage bytes{};
+  socklen_t length = 0;
+};
 
 /// One thing that is sent.
 struct sim_parcel {
@@ -20,10 +28,13 @@ struct sim_parcel {
     bytes,
     end,    ///< Nothing more will come.
     reset,  ///< The other end is gone without having read everything.
+    message,
+    refusal,  ///< Nobody was there to receive a message.
   };
 
   kind what;
   std::vector<std::byte> bytes{};
+  sim_address from{};  ///< Of a message.
   time_point arrives{};
 };
 

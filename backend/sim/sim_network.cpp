@@ -133,7 +133,7 @@ void sim_network::pass(time_point until) {
 
 /// Sends something to an end of a connection.
 void sim_network::transmit(sim_socket& to, sim_parcel what, duration late) {
-  const bool held = faults_.conditions.cuts(to.port) || !to.line.empty();
+  const bool held = holds_up(to) || !to.line.empty();
   if (!held && late <= duration::zero()) return deliver(to, what);
   to.line.put(std::move(what), detail::add_saturated(now_, late));
   expect(to, to.line.next());
@@ -141,18 +141,20 @@ void sim_network::transmit(sim_socket& to, sim_parcel what, duration late) {
 
 /// Has a socket looked at later.
 void sim_network::expect(const sim_socket& at, time_point when) {
-  if (!faults_.conditions.cuts(at.port)) arrivals_.insert({std::max(now_, when), at.fd});
+  if (!holds_up(at)) arrivals_.insert({std::max(now_, when), at.fd});
 }
 
 void sim_network::take_in(sim_socket& at) {
   touch(at.fd);
-  if (faults_.conditions.cuts(at.port)) return;
-  while (!at.line.empty() && at.line.next() <= now_)
-    deliver(at, at.line.take());
+  if (holds_up(at)) return;
+  while (!at.line.empty() && at.line.next() <= now_) {
+    sim_parcel arrived = at.line.take();
+    deliver(at, arrived);
+  }
   if (!at.line.empty()) expect(at, at.line.next());
 }
 
-void sim_network::deliver(sim_socket& to, const sim_parcel& what) {
+void sim_network::deliver(sim_socket& to, sim_parcel& what) {
   switch (what.what) {
     case sim_parcel::kind::bytes:
       to.received.insert(to.received.end(), what.bytes.begin(), what.bytes.end());
@@ -162,6 +164,12 @@ void sim_network::deliver(sim_socket& to, const sim_parcel& what) {
       break;
     case sim_parcel::kind::reset:
       reset(to);
+      break;
+    case sim_parcel::kind::message:
+      to.messages.push_back({std::move(what.bytes), what.from});
+      break;
+    case sim_parcel::kind::refusal:
+      to.error = -ECONNREFUSED;
       break;
   }
   touch(to.fd);
@@ -216,7 +224,10 @@ void sim_network::stop_listening(sim_socket& at) {
 /// The last that `gone` does. It is no longer there afterwards.
 void sim_network::hang_up(sim_socket& gone) {
   if (gone.is == sim_socket::role::listening) stop_listening(gone);
-  if (sim_socket* const peer = find(gone.peer)) {
+  std::erase(receivers_, gone.fd);
+  if (sim_socket* const peer = find(gone.peer); peer != nullptr && gone.datagrams) {
+    peer->peer = 0;
+  } else if (peer != nullptr) {
     const bool unread = !gone.received.empty() || gone.line.bytes() != 0;
     const auto last = unread ? sim_parcel::kind::reset : sim_parcel::kind::end;
     transmit(*peer, {last}, faults_.conditions.least_delay);

@@ -2,7 +2,7 @@
 #pragma once
 
 /// @file
-/// A network of stream sockets in memory, with the manners of Linux.
+/// A network of sockets in memory, with the manners of Linux.
 ///
 /// Every operation is attempted when it starts. What cannot finish is parked on its
 /// socket; whenever something about a socket changes, its parked operations are attempted
@@ -22,6 +22,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -72,8 +73,11 @@ class sim_network {
   sim_socket* find(int fd);
   sim_socket* find_open(int fd);
   sim_socket* find_listener(const sim_address& called);
+  sim_socket* find_receiver(const sim_address& called, const sim_address& from);
   sim_socket& make_socket(int family);
-  bool taken(const sim_address& wanted, bool shares_port);
+  [[nodiscard]] bool taken(const std::vector<int>& by, const sim_address& wanted,
+                           bool shares_port, bool v6_only) const;
+  [[nodiscard]] int claim_path(const sim_address& wanted);
   std::uint16_t unused_port();
 
   outcome attempt(sim_waiting& waiting);
@@ -82,6 +86,8 @@ class sim_network {
   outcome attempt_one(sim_waiting& of, sim_socket& at, const receive_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const send_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const send_message_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at,
+                      const receive_message_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const poll_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const read_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const write_request& ask);
@@ -101,10 +107,32 @@ class sim_network {
   sim_socket& connect(sim_socket& from, const sim_address& called);
   outcome send(sim_socket& from, std::span<const std::byte> bytes, const sim_fate& fate);
   [[nodiscard]] std::size_t room(const sim_socket& at) const noexcept;
+  [[nodiscard]] std::size_t room_of_peer(sim_socket& of) noexcept;
+
+  outcome receive_message(sim_socket& at, msghdr& into);
+  outcome send_message(sim_socket& from, const msghdr& what, duration late);
+  outcome send_datagram(sim_socket& from, std::vector<std::byte> bytes,
+                        const sim_address* to, duration late);
+  outcome refuse_datagram(sim_socket& from, const sim_address& to, duration late);
+  std::int32_t connect_datagrams(sim_socket& from, const sim_address& called);
+  std::int32_t bind_datagrams(sim_socket& at, const sim_address& wanted, bool reuse_port,
+                              bool v6_only);
+  [[nodiscard]] bool holds_up(const sim_socket& at) const noexcept {
+    return !at.datagrams && faults_.conditions.cuts(at.port);
+  }
 
   std::int32_t answer_one(const open_stream_call& ask);
   std::int32_t answer_one(const open_listener_call& ask);
   std::int32_t answer_one(const open_pipe_call& ask);
+  std::int32_t answer_one(const open_datagram_call& ask);
+  std::int32_t answer_one(const open_pair_call& ask);
+  std::int32_t answer_one(const receive_messages_call& ask);
+  std::int32_t answer_one(const send_messages_call& ask);
+  std::int32_t answer_one(const set_option_call& ask);
+  std::int32_t answer_one(const get_option_call& ask);
+  std::int32_t answer_one(const find_socket_file_call& ask);
+  std::int32_t answer_one(const remove_socket_file_call& ask);
+  std::int32_t answer_one(const find_host_call& ask);
   std::int32_t answer_one(const shut_down_call& ask);
   std::int32_t answer_one(const close_call& ask);
   std::int32_t answer_one(const socket_name_call& ask);
@@ -119,7 +147,7 @@ class sim_network {
   void transmit(sim_socket& to, sim_parcel what, duration late);
   void expect(const sim_socket& at, time_point when);
   void take_in(sim_socket& at);
-  void deliver(sim_socket& to, const sim_parcel& what);
+  void deliver(sim_socket& to, sim_parcel& what);
   void break_connection(sim_socket& at);
 
   sim_faults faults_;
@@ -128,6 +156,9 @@ class sim_network {
   std::map<int, sim_socket> sockets_;
   std::set<std::pair<time_point, int>> arrivals_;  ///< When to look at which socket.
   std::vector<int> listeners_;
+  std::vector<int> receivers_;  ///< Datagram sockets that others can send to.
+  std::map<std::string, std::uint64_t> files_;  ///< Of Unix sockets: inodes.
+  std::uint64_t next_inode_ = 1;
   std::deque<int> touched_;
   operation* first_finished_ = nullptr;
   operation** last_finished_ = &first_finished_;

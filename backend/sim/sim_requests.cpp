@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -26,6 +27,12 @@ std::int32_t take_error(sim_socket& at, std::int32_t otherwise) noexcept {
 short readiness(const sim_socket& at, bool room) noexcept {
   const bool ended = at.heard_all || at.deaf || at.broken;
   int seen = 0;
+  if (at.datagrams) {
+    if (!at.messages.empty()) seen |= POLLIN | POLLRDNORM;
+    if (room) seen |= POLLOUT | POLLWRNORM;
+    if (at.error != 0) seen |= POLLERR;
+    return static_cast<short>(seen);
+  }
   if (!at.received.empty() || !at.backlog.empty() || ended) seen |= POLLIN | POLLRDNORM;
   if (room || at.sent_all || at.broken) seen |= POLLOUT | POLLWRNORM;
   if (ended) seen |= POLLRDHUP;
@@ -79,6 +86,7 @@ sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
   if (const int failed = read_address(ask.address, ask.length, called)) return failed;
   if (called.bytes.ss_family != at.local.bytes.ss_family) return -EAFNOSUPPORT;
   if (is_wildcard(called)) set_loopback(called);
+  if (at.datagrams) return connect_datagrams(at, called);
   at.port = port_of(called);
   if (!reaches(at, of.fate)) return std::nullopt;
   const bool refused = faults_.conditions.refuses(at.port);
@@ -86,7 +94,8 @@ sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
   sim_socket* const listener = refused ? nullptr : find_listener(called);
   if (listener == nullptr) {
     at.answer.reset();
-    return -ECONNREFUSED;
+    const std::string path = path_of(called);
+    return path.empty() || files_.contains(path) ? -ECONNREFUSED : -ENOENT;
   }
   // Linux, too, lets one more wait than the limit says.
   if (listener->backlog.size() > listener->limit) {
@@ -118,10 +127,11 @@ sim_socket& sim_network::connect(sim_socket& from, const sim_address& called) {
   from.peer = accepted.fd;
   accepted.port = from.port = port_of(called);
   accepted.local = from.remote = called;
-  // A machine that calls itself does so from the address it calls.
-  accepted.remote = from.local = called;
+  // A machine that calls itself does so from the address it calls; a Unix socket has
+  // none.
+  if (!is_local(called)) from.local = called;
   set_port(from.local, unused_port());
-  set_port(accepted.remote, port_of(from.local));
+  accepted.remote = from.local;
   from.answer.reset();
   return accepted;
 }
@@ -140,6 +150,13 @@ std::pair<int, int> sim_network::make_pair() {
 sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
                                               const receive_request& ask) {
   operation& op = *of.op;
+  if (at.datagrams) {
+    iovec part{ask.into.data(), ask.into.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    return receive_message(at, message);
+  }
   if (at.is != sim_socket::role::connected) return -ENOTCONN;
   const std::span<std::byte> free = ask.into.subspan(static_cast<std::size_t>(op.result));
   if (!at.received.empty()) {
@@ -164,6 +181,8 @@ sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
 sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
                                               const send_request& ask) {
   operation& op = *of.op;
+  if (at.datagrams)
+    return send_datagram(at, {ask.from.begin(), ask.from.end()}, nullptr, of.fate.late);
   std::span rest = ask.from.subspan(static_cast<std::size_t>(op.result));
   if (ask.amount == transfer::some && rest.size() > of.fate.most) {
     rest = rest.first(of.fate.most);
@@ -179,6 +198,9 @@ sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
 
 sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
                                               const send_message_request& ask) {
+  if (at.datagrams) return send_message(at, *ask.message, of.fate.late);
+  // There are no descriptors here that could be given away.
+  if (ask.message->msg_controllen != 0) return -EOPNOTSUPP;
   return send_pieces(of, at, {ask.message->msg_iov, ask.message->msg_iovlen});
 }
 
@@ -197,10 +219,31 @@ sim_network::outcome sim_network::send_pieces(sim_waiting& of, sim_socket& at,
   return op.result;
 }
 
+sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
+                                              const receive_message_request& ask) {
+  if (at.datagrams) return receive_message(at, *ask.message);
+  const std::span parts(ask.message->msg_iov, ask.message->msg_iovlen);
+  if (parts.empty()) return 0;
+  const std::span into(static_cast<std::byte*>(parts[0].iov_base), parts[0].iov_len);
+  const outcome got = attempt_one(of, at, receive_request{ask.fd, into, transfer::some});
+  if (got) ask.message->msg_controllen = ask.message->msg_namelen = 0;
+  if (got) ask.message->msg_flags = 0;
+  return got;
+}
+
 /// How much more can be sent to this end.
 std::size_t sim_network::room(const sim_socket& at) const noexcept {
-  const std::size_t taken = at.received.size() + at.line.bytes();
+  std::size_t taken = at.received.size() + at.line.bytes();
+  for (const sim_datagram& each : at.messages)
+    taken += each.bytes.size();
   return faults_.conditions.buffer - std::min(faults_.conditions.buffer, taken);
+}
+
+/// How much can be sent from this end.
+std::size_t sim_network::room_of_peer(sim_socket& of) noexcept {
+  if (!of.datagrams && of.is != sim_socket::role::connected) return 0;
+  const sim_socket* const peer = find(of.peer);
+  return peer == nullptr ? sim_conditions::unlimited : room(*peer);
 }
 
 /// Sends as much as there is room for; nothing when there is none.
@@ -264,10 +307,8 @@ sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
 
 sim_network::outcome sim_network::attempt_one(sim_waiting&, sim_socket& at,
                                               const poll_request& ask) {
-  const sim_socket* const peer = find(at.peer);
-  const bool can_send =
-      at.is == sim_socket::role::connected && (peer == nullptr || room(*peer) > 0);
-  const short state = at.is_pipe() ? pipe_readiness(at) : readiness(at, can_send);
+  const short state =
+      at.is_pipe() ? pipe_readiness(at) : readiness(at, room_of_peer(at) > 0);
   const int seen = state & (ask.events | POLLERR | POLLHUP);
   return seen != 0 ? outcome(seen) : std::nullopt;
 }

@@ -20,19 +20,19 @@
 
 namespace motet {
 
-/// A numeric address, IPv4 or IPv6.
-struct sim_address {
-  sockaddr_storage bytes{};
-  socklen_t length = 0;
-};
-
 /// An operation that waits for something to change.
 struct sim_waiting {
   operation* op;
   sim_fate fate;
 };
 
-/// An end of a connection, or a listener, or not yet either.
+/// What came in one piece.
+struct sim_datagram {
+  std::vector<std::byte> bytes;
+  sim_address from;
+};
+
+/// An end of a connection, a listener, a datagram socket, or not yet any of these.
 struct sim_socket {
   /// A pipe is a connection that goes one way.
   enum class role : std::uint8_t {
@@ -50,6 +50,9 @@ struct sim_socket {
   int fd = 0;
   role is = role::fresh;
   bool open = true;        ///< The descriptor is in use.
+  bool datagrams = false;  ///< Sends and receives messages; `is` stays fresh.
+  bool bound = false;      ///< Datagrams: others can send to `local`.
+  bool v6_only = false;    ///< An IPv6 wildcard that does not hear IPv4.
   bool queued = false;     ///< In some listener's backlog.
   bool sent_all = false;   ///< This end has shut down sending.
   bool heard_all = false;  ///< The other end has: no more bytes will come.
@@ -59,10 +62,11 @@ struct sim_socket {
   int peer = 0;            ///< Descriptor of the other end; 0 once that is gone.
   std::uint16_t port = 0;  ///< The one that was called, at both ends.
   sim_address local, remote;
-  sim_line line;                     ///< On its way to this end.
-  std::vector<std::byte> received;   ///< Arrived, and not read yet.
-  std::vector<sim_waiting> parked;   ///< Oldest first.
-  std::optional<time_point> answer;  ///< Calling: when it hears from the other end.
+  sim_line line;                      ///< On its way to this end.
+  std::vector<std::byte> received;    ///< Arrived, and not read yet.
+  std::vector<sim_waiting> parked;    ///< Oldest first.
+  std::deque<sim_datagram> messages;  ///< Arrived, and not received yet.
+  std::optional<time_point> answer;   ///< Calling: when it hears from the other end.
 
   std::size_t limit = 0;     ///< Listener: how many connections may wait.
   bool shares_port = false;  ///< Listener.

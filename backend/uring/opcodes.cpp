@@ -11,12 +11,13 @@ namespace {
 constexpr named_opcode avoidable[] = {
     {IORING_OP_ACCEPT, "accept"},     {IORING_OP_CONNECT, "connect"},
     {IORING_OP_RECV, "recv"},         {IORING_OP_SEND, "send"},
-    {IORING_OP_SENDMSG, "sendmsg"},   {IORING_OP_READ, "read"},
-    {IORING_OP_WRITE, "write"},       {IORING_OP_READV, "readv"},
-    {IORING_OP_WRITEV, "writev"},     {IORING_OP_OPENAT, "openat"},
-    {IORING_OP_STATX, "statx"},       {IORING_OP_FSYNC, "fsync"},
-    {op_ftruncate, "ftruncate"},      {IORING_OP_RENAMEAT, "renameat"},
-    {IORING_OP_UNLINKAT, "unlinkat"}, {IORING_OP_MKDIRAT, "mkdirat"},
+    {IORING_OP_SENDMSG, "sendmsg"},   {IORING_OP_RECVMSG, "recvmsg"},
+    {IORING_OP_READ, "read"},         {IORING_OP_WRITE, "write"},
+    {IORING_OP_READV, "readv"},       {IORING_OP_WRITEV, "writev"},
+    {IORING_OP_OPENAT, "openat"},     {IORING_OP_STATX, "statx"},
+    {IORING_OP_FSYNC, "fsync"},       {op_ftruncate, "ftruncate"},
+    {IORING_OP_RENAMEAT, "renameat"}, {IORING_OP_UNLINKAT, "unlinkat"},
+    {IORING_OP_MKDIRAT, "mkdirat"},
 };
 
 [[noreturn]] void refuse(std::string_view name) {

@@ -45,6 +45,11 @@ void prepare_one(const send_message_request& ask, std::size_t,
   io_uring_prep_sendmsg(&entry, ask.fd, ask.message, MSG_NOSIGNAL);
 }
 
+void prepare_one(const receive_message_request& ask, std::size_t,
+                 io_uring_sqe& entry) noexcept {
+  io_uring_prep_recvmsg(&entry, ask.fd, ask.message, MSG_CMSG_CLOEXEC);
+}
+
 void prepare_one(const poll_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
   io_uring_prep_poll_add(&entry, ask.fd, static_cast<std::uint16_t>(ask.events));
 }

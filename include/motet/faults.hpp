@@ -24,6 +24,7 @@ enum class call : std::uint8_t {
   listen,
   shutdown,  ///< Of one direction.
   address,   ///< Asking for an end's own or its peer's.
+  option,    ///< Setting one.
   close,     ///< Takes effect, whatever it says.
 };
 
@@ -42,6 +43,8 @@ struct faults {
   /// Accepts, connects, reads and writes that fail with an error of the kind that real
   /// ones have: no descriptors left, a route that is gone, a timeout.
   double errors = 0;
+  /// Datagrams that are lost on their way.
+  double losses = 0;
 
   friend bool operator==(const faults&, const faults&) = default;
 };
@@ -53,6 +56,7 @@ struct fault_counts {
   std::size_t resets = 0;           ///< Connections.
   std::size_t short_transfers = 0;  ///< Reads and writes.
   std::size_t delays = 0;           ///< Things sent that took their time.
+  std::size_t losses = 0;           ///< Datagrams.
 
   friend bool operator==(const fault_counts&, const fault_counts&) = default;
 };

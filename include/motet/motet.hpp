@@ -40,6 +40,7 @@
 #include <motet/promise.hpp>
 #include <motet/race.hpp>
 #include <motet/ready_signal.hpp>
+#include <motet/resolve.hpp>
 #include <motet/resource_pool.hpp>
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
@@ -57,5 +58,6 @@
 #include <motet/throttle.hpp>
 #include <motet/time.hpp>
 #include <motet/timeout.hpp>
+#include <motet/udp.hpp>
 #include <motet/wait_ready.hpp>
 #include <motet/when_all.hpp>

@@ -24,9 +24,12 @@ struct listen_options {
   int backlog = 4096;
   /// Lets several sockets listen on one port (SO_REUSEPORT).
   bool reuse_port = false;
+  /// An IPv6 address takes no IPv4.
+  bool v6_only = false;
 };
 
-/// Listens on a numeric address or a name; port 0 picks one.
+/// Listens on a numeric address or a name; "" and "*" mean all addresses, port 0 picks
+/// one.
 /// @throws std::system_error that names address and port.
 /// Cancellation point if given a name, which has to be looked up.
 [[nodiscard]] listener listen(std::string_view host, std::uint16_t port,
@@ -37,9 +40,11 @@ struct connect_options {
   time_point deadline = time_point::max();
 };
 
-/// Connects to a numeric address or a name, whose addresses are tried in turn.
-/// @throws std::system_error that names host and port; timeout_error at the deadline.
-/// Cancellation point.
+/// Connects to a numeric address or a name. If that has several addresses they are tried
+/// in turn, IPv6 and IPv4 by turns, the next one when the last has failed or was silent
+/// for 250 ms (RFC 8305); the first connection wins, and the others are closed.
+/// @throws std::system_error that names host and port, and each address with its error;
+/// timeout_error at the deadline, which counts from the lookup on. Cancellation point.
 [[nodiscard]] stream connect(std::string_view host, std::uint16_t port,
                              const connect_options& options = {},
                              call_site where = call_site::here());

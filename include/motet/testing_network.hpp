@@ -10,8 +10,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <memory>
+#include <string_view>
 #include <system_error>
 
 namespace motet::testing {
@@ -66,6 +68,9 @@ class network {
   void refuse(std::uint16_t port = any_port);
   /// What is sent stays on its way, and connects hang. Never parks.
   void cut(std::uint16_t port = any_port);
+  /// The next so many datagrams are lost; `always`. Those into a cut line are, too. Never
+  /// parks.
+  void lose(std::size_t datagrams);
   /// The end of `refuse` and `cut`: what was held up arrives. Never parks.
   void mend(std::uint16_t port = any_port);
   /// Breaks the connections there are, at both ends. Never parks.
@@ -83,6 +88,11 @@ class network {
   /// From now on the seed of the run decides what goes wrong, at these rates. Never
   /// parks.
   void chance(const faults& rates);
+
+  /// Makes a host known, with these addresses, to `resolve` and whatever takes names; it
+  /// takes so long to ask. Without addresses it is unknown. Never parks.
+  void host(std::string_view name, std::initializer_list<std::string_view> addresses,
+            duration lookup = {});
 
   /// A new connection. Never parks.
   [[nodiscard]] connection pair();

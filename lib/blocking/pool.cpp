@@ -55,6 +55,7 @@ void thread_pool::leave(std::size_t most) noexcept {
     if (!wishes_.empty()) return;
     gone = std::exchange(workers_, {});
     busy_ = 0;
+    limited_running_ = 0;
     longest_wait_ = {};
     for (auto& w : gone) {
       w->dismissed = true;
@@ -74,18 +75,44 @@ std::size_t thread_pool::most() const noexcept {
   return wishes_.empty() ? 1 : *std::ranges::max_element(wishes_);
 }
 
+std::size_t thread_pool::most_limited() const noexcept {
+  return std::max<std::size_t>(most() / 2, 1);
+}
+
+bool thread_pool::has_thread_for_limited() const noexcept {
+  return limited_running_ < most_limited();
+}
+
+/// How many of those that are queued may run now.
+std::size_t thread_pool::runnable() const noexcept {
+  const std::size_t left = most_limited() - std::min(most_limited(), limited_running_);
+  return usual_.length + std::min(limited_.length, left);
+}
+
+/// The oldest that may run.
+pool_job* thread_pool::next_job() const noexcept {
+  pool_job* const usual = usual_.first;
+  pool_job* const limited = has_thread_for_limited() ? limited_.first : nullptr;
+  if (usual == nullptr || limited == nullptr) return usual != nullptr ? usual : limited;
+  return limited->since < usual->since ? limited : usual;
+}
+
 void thread_pool::submit(pool_job& job) {
   {
     const std::scoped_lock hold(lock_);
     const std::size_t idle = workers_.size() - busy_;
-    if (queued_ >= idle && workers_.size() < most()) add_worker();
+    const bool may_run =
+        !job.limited || limited_running_ + limited_.length < most_limited();
+    const bool short_of = workers_.empty() || (may_run && runnable() >= idle);
+    if (short_of && workers_.size() < most()) add_worker();
+    line& to = job.limited ? limited_ : usual_;
     job.queued = true;
     job.since = std::chrono::steady_clock::now();
     job.next = nullptr;
-    job.previous = last_;
-    (last_ != nullptr ? last_->next : first_) = &job;
-    last_ = &job;
-    ++queued_;
+    job.previous = to.last;
+    (to.last != nullptr ? to.last->next : to.first) = &job;
+    to.last = &job;
+    ++to.length;
   }
   more_to_do_.notify_one();
 }
@@ -111,7 +138,7 @@ void thread_pool::work(worker& self) noexcept {
   std::unique_lock hold(lock_);
   while (!self.dismissed) {
     const bool wanted = more_to_do_.wait_for(
-        hold, idle_for, [&] { return self.dismissed || first_ != nullptr; });
+        hold, idle_for, [&] { return self.dismissed || next_job() != nullptr; });
     if (self.dismissed) break;
     if (!wanted) return forget(self);
     do_first(self, hold);
@@ -120,15 +147,20 @@ void thread_pool::work(worker& self) noexcept {
 }
 
 void thread_pool::do_first(worker& self, std::unique_lock<std::mutex>& hold) noexcept {
-  pool_job& job = *first_;
+  pool_job& job = *next_job();
+  const std::size_t of_limited = job.limited ? 1 : 0;
   remove_from_queue(job);
   self.busy = true;
   ++busy_;
+  limited_running_ += of_limited;
   hold.unlock();
   job.run(job);
   hold.lock();
   self.busy = false;
-  if (!self.dismissed) --busy_;
+  if (!self.dismissed) {
+    --busy_;
+    limited_running_ -= of_limited;
+  }
   // Free first: who hears that all is done may end the pool, and waits for threads that
   // are free.
   hold.unlock();
@@ -150,10 +182,11 @@ bool thread_pool::withdraw(pool_job& job) noexcept {
 }
 
 void thread_pool::remove_from_queue(pool_job& job) noexcept {
-  (job.previous != nullptr ? job.previous->next : first_) = job.next;
-  (job.next != nullptr ? job.next->previous : last_) = job.previous;
+  line& from = job.limited ? limited_ : usual_;
+  (job.previous != nullptr ? job.previous->next : from.first) = job.next;
+  (job.next != nullptr ? job.next->previous : from.last) = job.previous;
   job.queued = false;
-  --queued_;
+  --from.length;
   longest_wait_ = std::max<std::chrono::nanoseconds>(
       longest_wait_, std::chrono::steady_clock::now() - job.since);
 }
@@ -162,11 +195,12 @@ blocking_stats thread_pool::figures() noexcept {
   const std::scoped_lock hold(lock_);
   blocking_stats now{.threads = workers_.size(),
                      .running = busy_,
-                     .queued = queued_,
+                     .queued = usual_.length + limited_.length,
                      .longest_wait = longest_wait_};
-  if (first_ != nullptr) {
+  for (const pool_job* oldest : {usual_.first, limited_.first}) {
+    if (oldest == nullptr) continue;
     now.longest_wait = std::max<std::chrono::nanoseconds>(
-        now.longest_wait, std::chrono::steady_clock::now() - first_->since);
+        now.longest_wait, std::chrono::steady_clock::now() - oldest->since);
   }
   return now;
 }

@@ -26,6 +26,8 @@ struct pool_job {
   pool_job* previous = nullptr;
   pool_job* next = nullptr;
   bool queued = false;
+  /// One of a kind that may have half of the threads at most, so that others get theirs.
+  bool limited = false;
   std::chrono::steady_clock::time_point since{};
 };
 
@@ -60,14 +62,23 @@ class thread_pool {
   void add_worker();
   void work(worker& self) noexcept;
   void do_first(worker& self, std::unique_lock<std::mutex>& hold) noexcept;
+  [[nodiscard]] std::size_t most_limited() const noexcept;
+  [[nodiscard]] bool has_thread_for_limited() const noexcept;
+  [[nodiscard]] std::size_t runnable() const noexcept;
+  [[nodiscard]] pool_job* next_job() const noexcept;
   void remove_from_queue(pool_job& job) noexcept;
   void forget(worker& self) noexcept;
 
   std::mutex lock_;  ///< For all that follows.
   std::condition_variable more_to_do_;
-  pool_job* first_ = nullptr;
-  pool_job* last_ = nullptr;
-  std::size_t queued_ = 0;
+  struct line {
+    pool_job* first = nullptr;
+    pool_job* last = nullptr;
+    std::size_t length = 0;
+  };
+  line usual_;
+  line limited_;
+  std::size_t limited_running_ = 0;
   std::vector<std::unique_ptr<worker>> workers_;
   std::size_t busy_ = 0;  ///< How many of them run a job.
   std::chrono::nanoseconds longest_wait_{};

@@ -2,21 +2,25 @@
 #pragma once
 
 /// @file
-/// From names to addresses, in a first simple form: getaddrinfo on a thread of the pool.
+/// The addresses that a host and a port stand for, by purpose.
 
 #include <motet/call_site.hpp>
 #include <motet/endpoint.hpp>
 
 #include <cstdint>
-#include <string>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 namespace motet::detail {
 
-/// The addresses of a host, in the order in which to try them; a numeric one is its own.
-/// A lookup that is cancelled is left to itself.
-/// @throws std::system_error if the name is unknown. Cancellation point, unless numeric.
-std::vector<endpoint> resolve(std::string_view host, std::uint16_t port, call_site where);
+/// A host that is an address already.
+[[nodiscard]] std::optional<endpoint> numeric(std::string_view host, std::uint16_t port);
+
+/// Where to bind, the first that can be had: a name's address; for "" and "*" all.
+/// Cancellation point if given a name.
+[[nodiscard]] std::vector<endpoint> addresses_to_bind(std::string_view host,
+                                                      std::uint16_t port, bool v6_only,
+                                                      call_site where);
 
 }  // namespace motet::detail

@@ -1,66 +1,43 @@
 // SPDX-License-Identifier: MIT
+#include "lib/io/attempts.hpp"
 #include "lib/io/perform.hpp"
 #include "lib/io/resolve.hpp"
+#include "lib/io/socket_name.hpp"
 
 #include <motet/cancel.hpp>
 #include <motet/error.hpp>
+#include <motet/resolve.hpp>
 #include <motet/tcp.hpp>
 #include <motet/timeout.hpp>
 
 #include <cerrno>
-#include <string>
-#include <utility>
-
-#include <sys/socket.h>
 
 namespace motet::tcp {
 
-namespace {
-
-using motet::detail::ask_kernel;
-using motet::detail::perform;
-using motet::detail::throw_failure;
-
-stream connect_to(const endpoint& to, std::int32_t& result, call_site where) {
-  const auto* const address = static_cast<const sockaddr*>(to.system_address());
-  result = ask_kernel(open_stream_call{address->sa_family});
-  if (result < 0) return {};
-  motet::detail::descriptor socket(result);
-  result = perform(
-      connect_request{socket.fd(), address, static_cast<socklen_t>(to.system_length())},
-      "a connection to be made", socket.outgoing(), where);
-  if (result < 0) return {};
-  return stream(socket.release());
-}
-
-stream connect_to_any(std::string_view host, std::uint16_t port, call_site where) {
-  std::int32_t result = -EADDRNOTAVAIL;
-  for (const endpoint& to : motet::detail::resolve(host, port, where)) {
-    stream made = connect_to(to, result, where);
-    if (made) return made;
-  }
-  throw_failure(result, "connect " + std::string(host) + ":" + std::to_string(port));
-}
-
-}  // namespace
-
 stream connect(std::string_view host, std::uint16_t port, const connect_options& options,
                call_site where) {
-  if (options.deadline == time_point::max()) return connect_to_any(host, port, where);
-  return cancel_at(options.deadline,
-                   with_exception<timeout_error>("connect " + std::string(host) + ":" +
-                                                 std::to_string(port)),
-                   [&] { return connect_to_any(host, port, where); });
+  const std::string name = motet::detail::name_of_host(host, port);
+  const auto connect_by_name = [&] {
+    return motet::detail::connect_to_any(resolve(host, port, where), name, where);
+  };
+  if (options.deadline == time_point::max()) return connect_by_name();
+  return cancel_at(options.deadline, with_exception<timeout_error>("connect " + name),
+                   connect_by_name);
 }
 
 listener listen(std::string_view host, std::uint16_t port, const listen_options& options,
                 call_site where) {
-  const endpoint at = motet::detail::resolve(host, port, where).front();
-  const std::int32_t fd = ask_kernel(open_listener_call{
-      static_cast<const sockaddr*>(at.system_address()),
-      static_cast<socklen_t>(at.system_length()), options.backlog, options.reuse_port});
-  if (fd < 0) throw_failure(fd, "listen on " + to_string(at));
-  return listener(fd);
+  std::int32_t fd = -EADDRNOTAVAIL;
+  endpoint tried;
+  for (const endpoint& at :
+       motet::detail::addresses_to_bind(host, port, options.v6_only, where)) {
+    tried = at;
+    fd = motet::detail::ask_kernel(
+        open_listener_call{motet::detail::address_of(at), motet::detail::length_of(at),
+                           options.backlog, options.reuse_port, options.v6_only});
+    if (fd >= 0) return listener(fd);
+  }
+  motet::detail::throw_failure(fd, "listen on " + to_string(tried));
 }
 
 }  // namespace motet::tcp

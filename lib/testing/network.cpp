@@ -2,11 +2,14 @@
 #include "backend/sim/sim_backend.hpp"
 #include "lib/core/scheduler.hpp"
 
+#include <motet/endpoint.hpp>
 #include <motet/error.hpp>
 #include <motet/tcp.hpp>
 #include <motet/testing_network.hpp>
 
 #include <algorithm>
+#include <cstring>
+#include <string>
 #include <utility>
 
 namespace motet::testing {
@@ -88,6 +91,24 @@ void network::mend(std::uint16_t port) {
   });
 }
 
+void network::lose(std::size_t datagrams) {
+  alter(before_->net, [&](sim_conditions& now) { now.losses = datagrams; });
+}
+
+void network::host(std::string_view name,
+                   std::initializer_list<std::string_view> addresses, duration lookup) {
+  known_host made;
+  made.lookup = lookup;
+  for (const std::string_view address : addresses) {
+    const endpoint parsed = endpoint::parse(address, 0);
+    sockaddr_storage& to = made.addresses.emplace_back();
+    std::memcpy(&to, parsed.system_address(), parsed.system_length());
+  }
+  alter(before_->net, [&](sim_conditions& now) {
+    now.hosts.insert_or_assign(std::string(name), std::move(made));
+  });
+}
+
 void network::reset(std::uint16_t port) {
   before_->net.reset_connections(port);
 }
@@ -105,7 +126,7 @@ void network::chance(const faults& rates) {
 
 connection network::pair() {
   const auto [near, far] = before_->net.make_pair();
-  return {tcp::stream(near), tcp::stream(far)};
+  return {stream(near), stream(far)};
 }
 
 fault_counts network::counts() const noexcept {
