@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <cstring>
+#include <span>
 #include <utility>
 
 namespace key_value {
@@ -24,7 +24,7 @@ class line_splitter {
  public:
   explicit line_splitter(std::span<char> line) noexcept : line_(line) {}
 
-  /// The next word, empty without data() at the end. @throws protocol_error
+  /// @throws protocol_error
   std::optional<std::string_view> next() {
     while (more() && is_blank(line_[from_]))
       ++from_;
@@ -98,33 +98,30 @@ void request_parser::start_anew() {
   }
 }
 
-bool request_parser::parse(std::span<char> text) {
+bool request_parser::parse(std::string_view text) {
   if (complete_) start_anew();
   if (text.empty()) return false;
   return text.front() == '*' ? parse_array(text) : parse_line(text);
 }
 
-bool request_parser::parse_line(std::span<char> text) {
-  const auto* const end =
-      static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
-  const std::size_t length =
-      end == nullptr ? text.size() : static_cast<std::size_t>(end - text.data());
+bool request_parser::parse_line(std::string_view text) {
+  const std::size_t length = std::min(text.find('\n'), text.size());
   if (length > limits_.line) throw protocol_error("too big inline request");
-  if (end == nullptr) return false;
-  const bool return_first = length > 0 && text[length - 1] == '\r';
-  line_splitter line(text.first(length - (return_first ? 1 : 0)));
-  while (const auto word = line.next()) {
+  if (length == text.size()) return false;
+  line_ = text.substr(0, length);
+  if (line_.ends_with('\r')) line_.pop_back();
+  line_splitter line(line_);
+  while (const auto word = line.next())
     places_.push_back(
-        {static_cast<std::size_t>(word->data() - text.data()), word->size()});
-  }
+        {static_cast<std::size_t>(word->data() - line_.data()), word->size()});
   at_ = length + 1;
-  return complete(text);
+  return complete(line_);
 }
 
 /// The rest of the line, without its end. As Redis, it takes "\r" and any byte for one.
-std::optional<std::string_view> request_parser::take_line(std::span<char> text,
+std::optional<std::string_view> request_parser::take_line(std::string_view text,
                                                           const char* too_long) {
-  const std::string_view rest(text.data() + at_, text.size() - at_);
+  const std::string_view rest = text.substr(at_);
   const std::size_t length = std::min(rest.find('\r'), rest.size());
   if (length > limits_.line) throw protocol_error(too_long);
   if (length + 2 > rest.size()) return std::nullopt;
@@ -132,7 +129,7 @@ std::optional<std::string_view> request_parser::take_line(std::span<char> text,
   return rest.substr(0, length);
 }
 
-bool request_parser::parse_array(std::span<char> text) {
+bool request_parser::parse_array(std::string_view text) {
   if (!counted_) {
     const auto line = take_line(text, "too big mbulk count string");
     if (!line) return false;
@@ -148,7 +145,7 @@ bool request_parser::parse_array(std::span<char> text) {
   return complete(text);
 }
 
-bool request_parser::parse_word(std::span<char> text) {
+bool request_parser::parse_word(std::string_view text) {
   if (!size_) {
     if (at_ == text.size()) return false;
     const char kind = text[at_];
@@ -169,10 +166,10 @@ bool request_parser::parse_word(std::span<char> text) {
   return true;
 }
 
-bool request_parser::complete(std::span<char> text) {
+bool request_parser::complete(std::string_view text) {
   words_.clear();
   for (const place& p : places_)
-    words_.emplace_back(text.data() + p.at, p.size);
+    words_.push_back(text.substr(p.at, p.size));
   return complete_ = true;
 }
 

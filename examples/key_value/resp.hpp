@@ -32,8 +32,7 @@ class protocol_error : public std::runtime_error {
 };
 
 /// Finds the words of a request in the buffer it is read into, however it was cut into
-/// pieces on its way. Nothing is copied, and nothing is looked at twice but lines that
-/// are not complete.
+/// pieces on its way. But for lines, nothing is copied, nor looked at twice.
 class request_parser {
  public:
   explicit request_parser(const request_limits& limits) noexcept : limits_(limits) {}
@@ -42,9 +41,9 @@ class request_parser {
   /// last call it may have moved, and it has grown at its end.
   /// @returns whether the request is complete; the next call is about the next one.
   /// @throws protocol_error
-  bool parse(std::span<char> text);
+  bool parse(std::string_view text);
 
-  /// Of the complete request: views into the text. None if it was empty, which is no
+  /// Of the complete request, good as long as the text. None if it was empty, which is no
   /// mistake.
   [[nodiscard]] std::span<const std::string_view> words() const noexcept {
     return words_;
@@ -59,11 +58,11 @@ class request_parser {
   };
 
   void start_anew();
-  bool parse_line(std::span<char> text);
-  bool parse_array(std::span<char> text);
-  bool parse_word(std::span<char> text);
-  std::optional<std::string_view> take_line(std::span<char> text, const char* too_long);
-  bool complete(std::span<char> text);
+  bool parse_line(std::string_view text);
+  bool parse_array(std::string_view text);
+  bool parse_word(std::string_view text);
+  std::optional<std::string_view> take_line(std::string_view text, const char* too_long);
+  bool complete(std::string_view text);
 
   const request_limits limits_;
   std::size_t at_ = 0;  ///< Up to here the text is understood.
@@ -71,6 +70,7 @@ class request_parser {
   bool counted_ = false;             ///< Whether the array's first line was read.
   std::size_t left_ = 0;             ///< Words that are to come.
   std::optional<std::size_t> size_;  ///< Of the word at `at_`, once known.
+  std::string line_;                 ///< With its quoted words spelt out.
   std::vector<place> places_;
   std::vector<std::string_view> words_;
 };

@@ -24,7 +24,7 @@ session::session(server& all, motet::stream& peer)
     : id(++all.connections),
       all_(all),
       peer_(peer),
-      input_(2 * all.limits.request.word),
+      input_(peer),
       parser_(all.limits.request) {
   ++all_.clients;
 }
@@ -44,11 +44,12 @@ void session::serve() {
 // BLPOP: what was begun is answered.
 void session::read_and_answer(motet::timeout& idle) {
   const bool timed = all_.limits.idle != motet::duration::max();
-  while (!over_ && input_.read_from(peer_)) {
+  while (!over_ && read_more()) {
     if (timed) idle.disarm();
     try {
       answer_what_came();
-      if (input_.full()) throw protocol_error("too big request");
+      if (text().size() > 2 * all_.limits.request.word)
+        throw protocol_error("too big request");
     } catch (const protocol_error& error) {
       out_.error(std::string("ERR Protocol error: ") + error.what());
       hang_up();
@@ -57,6 +58,18 @@ void session::read_and_answer(motet::timeout& idle) {
     if (timed && !subscribed()) idle.reset(all_.limits.idle);
   }
   say_goodbye();
+}
+
+/// What was read and is not yet done with.
+std::string_view session::text() const noexcept {
+  const auto bytes = input_.buffered();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// @returns false at the end.
+bool session::read_more() {
+  const std::size_t here = input_.buffered().size();
+  return input_.peek(here + 1).size() > here;
 }
 
 void session::say_goodbye() {
@@ -75,13 +88,13 @@ void session::say_goodbye() {
 }
 
 void session::answer_what_came() {
-  while (!over_ && parser_.parse(input_.text())) {
+  while (!over_ && parser_.parse(text())) {
     if (!parser_.words().empty()) {
       call c{parser_.words(), all_, *this, out_};
       answer(c);
       if (out_.bytes().size() >= written_at_once) flush();
     }
-    input_.drop(parser_.length());
+    input_.consume(parser_.length());
   }
 }
 
@@ -118,8 +131,8 @@ void session::pop_or_wait(std::vector<std::string> keys, list_end end,
 /// Reads on while the client waits.
 void session::listen_for(waiter& turn) {
   try {
-    while (input_.text().size() < read_ahead) {
-      if (!input_.read_from(peer_)) return turn.give_up();
+    while (text().size() < read_ahead) {
+      if (!read_more()) return turn.give_up();
     }
   } catch (const std::system_error&) {
     turn.give_up();

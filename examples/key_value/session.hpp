@@ -5,12 +5,12 @@
 /// One client: a fiber that reads its requests and answers them.
 
 #include "examples/key_value/channels.hpp"
-#include "examples/key_value/input.hpp"
 #include "examples/key_value/outbox.hpp"
 #include "examples/key_value/resp.hpp"
 #include "examples/key_value/store.hpp"
 #include "examples/key_value/waiting.hpp"
 
+#include <motet/buffered_reader.hpp>
 #include <motet/fiber.hpp>
 #include <motet/stream.hpp>
 #include <motet/time.hpp>
@@ -80,6 +80,8 @@ class session {
 
  private:
   void read_and_answer(motet::timeout& idle);
+  [[nodiscard]] std::string_view text() const noexcept;
+  bool read_more();
   void answer_what_came();
   void say_goodbye();
   void flush();
@@ -88,7 +90,7 @@ class session {
 
   server& all_;
   motet::stream& peer_;
-  input input_;
+  motet::buffered_reader input_;
   request_parser parser_;
   answers out_;
   bool over_ = false;
