@@ -16,6 +16,7 @@
 #include <motet/channel.hpp>
 #include <motet/condition.hpp>
 #include <motet/debug.hpp>
+#include <motet/directory.hpp>
 #include <motet/disconnect.hpp>
 #include <motet/endpoint.hpp>
 #include <motet/error.hpp>
@@ -24,6 +25,7 @@
 #include <motet/fiber.hpp>
 #include <motet/fiber_local.hpp>
 #include <motet/fiber_ref.hpp>
+#include <motet/file.hpp>
 #include <motet/finally.hpp>
 #include <motet/for_each_parallel.hpp>
 #include <motet/from_callback.hpp>
@@ -36,6 +38,7 @@
 #include <motet/no_suspend.hpp>
 #include <motet/once.hpp>
 #include <motet/outcome.hpp>
+#include <motet/pipes.hpp>
 #include <motet/process.hpp>
 #include <motet/promise.hpp>
 #include <motet/race.hpp>
@@ -52,6 +55,7 @@
 #include <motet/signals.hpp>
 #include <motet/spin.hpp>
 #include <motet/spin_loop.hpp>
+#include <motet/standard_streams.hpp>
 #include <motet/supervise.hpp>
 #include <motet/tcp.hpp>
 #include <motet/thread.hpp>
