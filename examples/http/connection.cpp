@@ -10,6 +10,8 @@
 #include <span>
 #include <utility>
 
+#include <sys/socket.h>
+
 namespace http {
 
 namespace {
@@ -21,6 +23,13 @@ constexpr std::uint64_t skipped_at_most = 64 * 1024;
 constexpr std::size_t large_input = 16 * 1024;
 /// What an idle connection may keep for the next answers.
 constexpr std::size_t kept_output = 1024;
+
+/// A peer that does not read would leave megabytes in the kernel, which go on being sent
+/// after an ordinary close.
+void reset_on_close(const stream& peer) noexcept {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  setsockopt(peer.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
 
 }  // namespace
 
@@ -46,7 +55,9 @@ void connection::run() {
     const std::stop_callback on_stop(this_fiber::stop_token(), be_the_last);
     serve_requests();
   });
-  if (!in_time && (phase_ == phase::head || phase_ == phase::body)) say_late();
+  if (in_time) return;
+  if (phase_ == phase::head || phase_ == phase::body) say_late();
+  if (phase_ == phase::sending) reset_on_close(peer_);
 }
 
 void connection::serve_requests() {

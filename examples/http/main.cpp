@@ -11,17 +11,34 @@
 
 #include <motet/motet.hpp>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <system_error>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 namespace {
 
 using namespace motet;
 
+/// How much may lie in the kernel for a peer that does not read: that could be megabytes.
+/// Connections inherit it from their listener.
+void bound_what_is_unsent(const listener& server) {
+  const int most = 128 * 1024;
+  if (setsockopt(server.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most,
+                 sizeof most) != 0) {
+    throw std::system_error(errno, std::system_category(), "set TCP_NOTSENT_LOWAT");
+  }
+}
+
 void serve(std::uint16_t port, const accept_options& how, const http::settings& limits) {
   auto server = tcp::listen("127.0.0.1", port);
+  bound_what_is_unsent(server);
   std::fprintf(stderr, "backend: %s\n", backend_name());
   std::printf("listening on %s\n", to_string(server.local()).c_str());
   std::fflush(stdout);

@@ -20,7 +20,7 @@ struct settings {
   duration body = 20s;     ///< For a body, and longer the more of it has come, see below.
   duration sending = 20s;  ///< For what is sent at a time; longer the more it is.
   /// Bytes per second that are fast enough to be given time.
-  std::uint64_t slowest = 4096;
+  std::uint64_t slowest = 16 * 1024;
 
   std::size_t head_size = 8192;        ///< 431 if a head is longer.
   std::size_t target_size = 4096;      ///< 414 if the target of a request is longer.

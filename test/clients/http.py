@@ -219,7 +219,7 @@ def slow_peers_are_cut(server):
         with peers[what] as peer:
             reply = support.read_until_end(peer)
         took = time.monotonic() - start
-        expect(seconds - 0.1 < took < seconds + 1, True, f'{what}: {took:.1f} s')
+        expect(seconds - 0.1 < took < seconds + 2, True, f'{what}: {took:.1f} s')
         expect_in(status, reply[:12], what)
 
 
@@ -264,17 +264,20 @@ IN_ONE_SERVER = (
     curl_is_refused_what_is_too_long, nonsense_gets_its_status_and_nothing_more,
     nothing_can_be_smuggled, bad_chunks_end_the_connection,
     pipelined_requests_are_answered_in_order, one_byte_at_a_time_will_do,
-    who_waits_for_it_is_told_to_go_on, slow_peers_are_cut)
+    who_waits_for_it_is_told_to_go_on)
 
 
 def checks():
+    best = support.backends()[0]
     for backend in support.backends():
         with http_server(backend) as server:
             for check in IN_ONE_SERVER:
                 yield check, server
+            if backend == best:  # what takes seconds
+                yield slow_peers_are_cut, server
             yield leaves_nothing_behind, server
         yield a_stop_lets_requests_finish, backend
-        yield those_that_had_to_be_cut_are_named, backend
+    yield those_that_had_to_be_cut_are_named, best
 
 
 def leaves_nothing_behind(server):
