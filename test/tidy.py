@@ -48,6 +48,7 @@ LAYERS = {
     'test/support/conser': ('lib/core/', 'lib/context/', 'motet/', 'test/'),
     'test/contract/': ('backend/', 'motet/', 'test/'),
     'test/scenarios/examples.cpp': ('motet/', 'test/', 'examples/'),
+    'test/key_value_test.cpp': ('motet/', 'examples/'),
     'test/kernel/': ('lib/', 'backend/', 'motet/', 'test/'),
     'test/threads/': ('lib/', 'backend/', 'motet/', 'test/'),
     'examples/': ('motet/', 'examples/'),
