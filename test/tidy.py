@@ -49,6 +49,7 @@ LAYERS = {
     'test/contract/': ('backend/', 'motet/', 'test/'),
     'test/scenarios/examples.cpp': ('motet/', 'test/', 'examples/'),
     'test/key_value_test.cpp': ('motet/', 'examples/'),
+    'test/tls_test.cpp': ('motet/', 'test/', 'examples/tls/'),
     'test/kernel/': ('lib/', 'backend/', 'motet/', 'test/'),
     'test/threads/': ('lib/', 'backend/', 'motet/', 'test/'),
     'examples/': ('motet/', 'examples/'),
@@ -67,6 +68,7 @@ THIRD_PARTY = {
     'doctest': ('test/',),
     'hiredis': ('examples/',),
     'sqlite3': ('examples/',),
+    'openssl': ('examples/tls/',),
     'valgrind': ('lib/context/',),
     'sanitizer': ('lib/context/', 'test/'),
 }
