@@ -27,7 +27,7 @@ bool channels::unsubscribe(std::string_view channel, outbox& who) {
 std::size_t channels::publish(std::string_view channel, std::string_view message) {
   const auto found = subscribers_.find(channel);
   if (found == subscribers_.end()) return 0;
-  answers encoded;
+  answers encoded(channel.size() + 2 * message.size() + 100);
   encoded.array(3);
   encoded.text("message");
   encoded.text(channel);

@@ -39,6 +39,12 @@ void quit(call& c) {
   c.client.hang_up();
 }
 
+/// A browser that was talked into sending a request here: what follows in it must not be
+/// taken for commands.
+void hang_up(call& c) {
+  c.client.hang_up();
+}
+
 void subscribe(call& c) {
   for (const std::string_view channel : c.words.subspan(1))
     c.client.subscribe(channel);
@@ -97,7 +103,7 @@ void config(call& c) {
   constexpr std::array<std::array<std::string_view, 2>, 3> settings{
       {{"save", ""}, {"appendonly", "no"}, {"databases", "1"}}};
   std::string found;
-  answers pairs;
+  answers pairs(1000);
   std::size_t words = 0;
   for (const std::string_view name : c.words.subspan(2)) {
     for (const auto& [known, value] : settings) {
@@ -148,6 +154,8 @@ constexpr command commands[] = {
     {"config", -3, config},
     {"command", -1, command_list},
     {"info", -1, info},
+    {"post", -1, hang_up, true},
+    {"host:", -1, hang_up, true},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "examples/key_value/hash.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <unordered_map>
 
@@ -72,10 +73,14 @@ void run(call& c) {
 
 void answer(call& c) {
   ++c.all.commands;
+  const std::size_t before = c.out.bytes().size();
   try {
     run(c);
   } catch (const command_error& error) {
     c.out.error(error.what());
+  } catch (const std::length_error& error) {  // MGET of something large, many times
+    c.out.take_back(before);
+    c.out.error(std::string("ERR ") + error.what());
   }
 }
 

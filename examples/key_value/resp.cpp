@@ -196,6 +196,8 @@ void answers::integer(std::int64_t number) {
 }
 
 void answers::text(std::string_view text) {
+  if (text.size() > most_ - std::min(bytes_.size(), most_))
+    throw std::length_error("answer too large");
   line('$', static_cast<std::int64_t>(text.size()));
   bytes_ += text;
   bytes_ += "\r\n";

@@ -81,6 +81,10 @@ class request_parser {
 /// Answers, one after the other, as they go over the wire.
 class answers {
  public:
+  /// @param most how many bytes at a time: texts that would not fit throw a
+  /// std::length_error.
+  explicit answers(std::size_t most) noexcept : most_(most) {}
+
   void status(std::string_view text);
   /// @param text begins with a code, as "ERR" or "WRONGTYPE".
   void error(std::string_view text);
@@ -96,10 +100,13 @@ class answers {
 
   [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
   void clear();
+  /// Takes back what came after the first `size` bytes.
+  void take_back(std::size_t size) { bytes_.resize(size); }
 
  private:
   void line(char kind, std::int64_t number);
 
+  const std::size_t most_;
   std::string bytes_;
 };
 

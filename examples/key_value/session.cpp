@@ -25,7 +25,8 @@ session::session(server& all, motet::stream& peer)
       all_(all),
       peer_(peer),
       input_(peer),
-      parser_(all.limits.request) {
+      parser_(all.limits.request),
+      out_(2 * all.limits.request.word) {
   ++all_.clients;
 }
 

@@ -153,7 +153,7 @@ NONSENSE = [
     b'PING\r\n*1\r\n$x\r\nPING\r\n', b'*1\r\n\r\n\r\n', b'*2\r\n$4\r\nECHO\r\n$0\r\n\r\n',
     request('a\r\nb', 'c\r\nd'), request('x' * 200, 'y' * 200, 'z'), request(b'\xff\xfe'),
     request('quit') + request('ping'),
-    b'*' + b'1' * 70000, b'*1\r\n$' + b'1' * 70000, b'x' * 70000,
+    b'POST / HTTP/1.1\r\nHost: x\r\n\r\nSET a 1\r\n', b'*' + b'1' * 70000, b'*1\r\n$' + b'1' * 70000, b'x' * 70000,
     request('') + request('ping'), request('get', '') + request('set', '', ''),
 ]
 
@@ -462,6 +462,8 @@ def larger_words_than_allowed_are_refused(backend):
         with Client(server) as client:
             expect(client.ask('set', 'k', b'v' * size), 'OK', 'the largest')
             expect(client.ask('get', 'k'), b'v' * size, 'it comes back')
+            expect(client.ask('mget', *['k'] * 1000), 'ERR answer too large', 'a gigabyte')
+            expect(client.ask('ping'), 'PONG', 'it goes on')
         said = all_that_is_said_to(server, request('set', 'k', b'v' * (size + 1)))
         expect(said, b'-ERR Protocol error: invalid bulk length\r\n', 'one more byte')
         said = all_that_is_said_to(server, request('mset', *[b'v' * size] * 4))
