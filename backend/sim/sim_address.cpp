@@ -51,6 +51,17 @@ int read_address(const sockaddr* from, socklen_t length, sim_address& to) {
   return 0;
 }
 
+sim_address abstract_name(unsigned number) {
+  sim_address made;
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  for (std::size_t digit = 5; digit > 0; --digit, number >>= 4)
+    name.sun_path[digit] = "0123456789abcdef"[number & 15];
+  made.length = path_offset + 6;
+  std::memcpy(&made.bytes, &name, made.length);
+  return made;
+}
+
 sim_address no_address(int family) {
   sim_address made;
   made.bytes.ss_family = static_cast<sa_family_t>(family);

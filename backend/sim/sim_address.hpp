@@ -17,6 +17,9 @@ namespace motet {
 /// @returns 0, or -errno.
 [[nodiscard]] int read_address(const sockaddr* from, socklen_t length, sim_address& to);
 
+/// An abstract name, as the kernel picks them.
+[[nodiscard]] sim_address abstract_name(unsigned number);
+
 /// The address that a socket of `family` has before it has any.
 [[nodiscard]] sim_address no_address(int family);
 

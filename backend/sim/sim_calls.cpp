@@ -38,12 +38,14 @@ std::int32_t sim_network::answer_one(const open_listener_call& ask) {
   if (const int failed = read_address(ask.address, ask.length, wanted)) return failed;
   if (port_of(wanted) == 0) set_port(wanted, unused_port());
   if (taken(listeners_, wanted, ask.reuse_port, ask.v6_only)) return -EADDRINUSE;
-  if (const int failed = claim_path(wanted)) return failed;
+  std::uint64_t inode = 0;
+  if (const int failed = claim_path(wanted, inode)) return failed;
   sim_socket& made = make_socket(wanted.bytes.ss_family);
   made.is = sim_socket::role::listening;
   made.local = wanted;
   made.limit = static_cast<std::size_t>(std::max(ask.backlog, 0));
   made.shares_port = ask.reuse_port;
+  made.inode = inode;
   made.v6_only = ask.v6_only;
   listeners_.push_back(made.fd);
   return made.fd;
@@ -184,6 +186,7 @@ sim_socket* sim_network::find_listener(const sim_address& called) {
   for (const int fd : listeners_) {
     sim_socket& listener = sockets_.at(fd);
     if (!hears(listener.local, called, listener.v6_only)) continue;
+    if (!has_its_file(listener)) continue;
     if (best == nullptr || listener.backlog.size() < best->backlog.size())
       best = &listener;
   }
@@ -192,6 +195,7 @@ sim_socket* sim_network::find_listener(const sim_address& called) {
 
 bool sim_network::taken(const std::vector<int>& by, const sim_address& wanted,
                         bool shares_port, bool v6_only) const {
+  if (!path_of(wanted).empty()) return false;  // the file decides
   return std::any_of(by.begin(), by.end(), [&](int fd) {
     const sim_socket& other = sockets_.at(fd);
     const bool clash =
@@ -201,10 +205,18 @@ bool sim_network::taken(const std::vector<int>& by, const sim_address& wanted,
 }
 
 /// The file of a Unix socket stays when its socket is closed.
-int sim_network::claim_path(const sim_address& wanted) {
+int sim_network::claim_path(const sim_address& wanted, std::uint64_t& inode) {
   const std::string path = path_of(wanted);
   if (path.empty()) return 0;
-  return files_.try_emplace(path, next_inode_++).second ? 0 : -EADDRINUSE;
+  inode = next_inode_++;
+  return files_.try_emplace(path, inode).second ? 0 : -EADDRINUSE;
+}
+
+/// Not if it was bound to one that is gone, or has made room for another.
+bool sim_network::has_its_file(const sim_socket& at) const {
+  if (at.inode == 0) return true;
+  const auto found = files_.find(path_of(at.local));
+  return found != files_.end() && found->second == at.inode;
 }
 
 std::uint16_t sim_network::unused_port() {

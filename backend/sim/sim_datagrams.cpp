@@ -37,7 +37,9 @@ std::size_t scatter(std::span<const std::byte> bytes, const msghdr& into) {
 
 std::int32_t sim_network::answer_one(const open_datagram_call& ask) {
   sim_address wanted = no_address(ask.family);
-  if (ask.address != nullptr) {
+  const bool picks = ask.family == AF_UNIX && ask.length == sizeof(sa_family_t);
+  if (picks) wanted = abstract_name(next_name_++);
+  if (ask.address != nullptr && !picks) {
     if (const int failed = read_address(ask.address, ask.length, wanted)) return failed;
   }
   sim_socket& made = make_socket(ask.family);
@@ -54,7 +56,7 @@ std::int32_t sim_network::bind_datagrams(sim_socket& at, const sim_address& want
   sim_address name = wanted;
   if (port_of(name) == 0) set_port(name, unused_port());
   if (taken(receivers_, name, reuse_port, v6_only)) return -EADDRINUSE;
-  if (const int failed = claim_path(name)) return failed;
+  if (const int failed = claim_path(name, at.inode)) return failed;
   at.local = name;
   at.port = port_of(name);
   at.bound = true;
@@ -86,7 +88,7 @@ sim_socket* sim_network::find_receiver(const sim_address& called,
                                        const sim_address& from) {
   for (const int fd : receivers_) {
     sim_socket& at = sockets_.at(fd);
-    if (!hears(at.local, called, at.v6_only)) continue;
+    if (!hears(at.local, called, at.v6_only) || !has_its_file(at)) continue;
     // A connected one hears nobody else (udp(7)).
     if (at.remote.length != 0 && !same(at.remote, from)) continue;
     return &at;

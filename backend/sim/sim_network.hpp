@@ -77,7 +77,8 @@ class sim_network {
   sim_socket& make_socket(int family);
   [[nodiscard]] bool taken(const std::vector<int>& by, const sim_address& wanted,
                            bool shares_port, bool v6_only) const;
-  [[nodiscard]] int claim_path(const sim_address& wanted);
+  [[nodiscard]] int claim_path(const sim_address& wanted, std::uint64_t& inode);
+  [[nodiscard]] bool has_its_file(const sim_socket& at) const;
   std::uint16_t unused_port();
 
   outcome attempt(sim_waiting& waiting);
@@ -159,6 +160,7 @@ class sim_network {
   std::vector<int> receivers_;  ///< Datagram sockets that others can send to.
   std::map<std::string, std::uint64_t> files_;  ///< Of Unix sockets: inodes.
   std::uint64_t next_inode_ = 1;
+  unsigned next_name_ = 1;
   std::deque<int> touched_;
   operation* first_finished_ = nullptr;
   operation** last_finished_ = &first_finished_;

@@ -49,18 +49,19 @@ struct sim_socket {
 
   int fd = 0;
   role is = role::fresh;
-  bool open = true;        ///< The descriptor is in use.
-  bool datagrams = false;  ///< Sends and receives messages; `is` stays fresh.
-  bool bound = false;      ///< Datagrams: others can send to `local`.
-  bool v6_only = false;    ///< An IPv6 wildcard that does not hear IPv4.
-  bool queued = false;     ///< In some listener's backlog.
-  bool sent_all = false;   ///< This end has shut down sending.
-  bool heard_all = false;  ///< The other end has: no more bytes will come.
-  bool deaf = false;       ///< This end has shut down receiving.
-  bool broken = false;     ///< Nothing can be sent any more, by error.
-  std::int32_t error = 0;  ///< Why, told once; -errno.
-  int peer = 0;            ///< Descriptor of the other end; 0 once that is gone.
-  std::uint16_t port = 0;  ///< The one that was called, at both ends.
+  bool open = true;         ///< The descriptor is in use.
+  bool datagrams = false;   ///< Sends and receives messages; `is` stays fresh.
+  bool bound = false;       ///< Datagrams: others can send to `local`.
+  std::uint64_t inode = 0;  ///< Of the file that it was bound to; 0: none.
+  bool v6_only = false;     ///< An IPv6 wildcard that does not hear IPv4.
+  bool queued = false;      ///< In some listener's backlog.
+  bool sent_all = false;    ///< This end has shut down sending.
+  bool heard_all = false;   ///< The other end has: no more bytes will come.
+  bool deaf = false;        ///< This end has shut down receiving.
+  bool broken = false;      ///< Nothing can be sent any more, by error.
+  std::int32_t error = 0;   ///< Why, told once; -errno.
+  int peer = 0;             ///< Descriptor of the other end; 0 once that is gone.
+  std::uint16_t port = 0;   ///< The one that was called, at both ends.
   sim_address local, remote;
   sim_line line;                      ///< On its way to this end.
   std::vector<std::byte> received;    ///< Arrived, and not read yet.

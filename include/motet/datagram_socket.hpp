@@ -70,7 +70,7 @@ class datagram_socket {
   /// Takes over a datagram socket.
   explicit datagram_socket(int fd) noexcept : socket_(fd) {}
   datagram_socket(int fd, detail::socket_file file) noexcept
-      : file_(std::move(file)), socket_(fd) {}
+      : socket_(fd), file_(std::move(file)) {}
 
   /// Waits for a datagram.
   /// @throws closed_error if another fiber closes this. Cancellation point.
@@ -138,8 +138,8 @@ class datagram_socket {
   [[noreturn]] void fail_receiving(std::int32_t result) const;
   [[noreturn]] void fail_sending(std::int32_t result, const endpoint& to) const;
 
-  detail::socket_file file_;
   detail::descriptor socket_;
+  detail::socket_file file_;
   std::int32_t late_error_ = 0;  ///< Came after datagrams that were returned.
 };
 

@@ -10,7 +10,9 @@
 #include <motet/call_site.hpp>
 #include <motet/detail/descriptor.hpp>
 #include <motet/detail/function_ref.hpp>
+#include <motet/detail/socket_file.hpp>
 #include <motet/endpoint.hpp>
+#include <motet/socket_options.hpp>
 #include <motet/stream.hpp>
 #include <motet/time.hpp>
 
@@ -51,6 +53,8 @@ class listener {
   listener() = default;
   /// Takes over a listening socket.
   explicit listener(int fd) noexcept : socket_(fd) {}
+  listener(int fd, detail::socket_file file) noexcept
+      : socket_(fd), file_(std::move(file)) {}
 
   /// Takes the next connection; those that broke while they waited are passed over.
   /// @throws closed_error if another fiber closes this. Cancellation point.
@@ -83,10 +87,13 @@ class listener {
     accept_loop(accept_options{}, std::forward<Handler>(handler), where);
   }
 
-  /// Closes; a fiber that accepts gets a closed_error. Never parks.
-  void close() noexcept { socket_.close(); }
+  /// Closes; a fiber that accepts gets a closed_error. The path of a Unix socket goes.
+  /// Never parks.
+  void close() noexcept;
   /// Where it listens: tells the port that was picked for port 0. Never parks.
   [[nodiscard]] endpoint local() const;
+  /// Sets an option, for the connections it takes from then on as well. Never parks.
+  void set(const socket_option& option) { detail::set_option(socket_.fd(), option); }
   /// The socket, still owned by this. Never parks.
   [[nodiscard]] int native_handle() const noexcept { return socket_.fd(); }
   explicit operator bool() const noexcept { return socket_.fd() >= 0; }
@@ -101,6 +108,7 @@ class listener {
                           detail::function_ref<void(stream&)> handler);
 
   detail::descriptor socket_;
+  detail::socket_file file_;
 };
 
 /// Walks connections: `for (auto& peer : listener)`.

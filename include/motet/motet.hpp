@@ -4,6 +4,7 @@
 /// @file
 /// Everything but the headers for tests.
 
+#include <motet/activation.hpp>
 #include <motet/await.hpp>
 #include <motet/barrier.hpp>
 #include <motet/blocking.hpp>
@@ -33,6 +34,7 @@
 #include <motet/interrupt_all.hpp>
 #include <motet/latch.hpp>
 #include <motet/link.hpp>
+#include <motet/local.hpp>
 #include <motet/mailbox.hpp>
 #include <motet/mutex.hpp>
 #include <motet/no_suspend.hpp>

@@ -14,6 +14,7 @@
 #include <motet/detail/function_ref.hpp>
 #include <motet/detail/pull_range.hpp>
 #include <motet/endpoint.hpp>
+#include <motet/socket_options.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +28,7 @@ namespace motet {
 class stream;
 
 namespace detail {
+struct stream_access;  // lib/io/stream_access.hpp
 
 /// Bytes as they come, into a buffer that is lent.
 class chunk_source {
@@ -143,6 +145,11 @@ class stream {
   [[nodiscard]] endpoint peer() const;
   /// This end of a socket. Never parks.
   [[nodiscard]] endpoint local() const;
+  /// Sets an option of a socket. Never parks.
+  void set(const socket_option& option) { detail::set_option(descriptor_.fd(), option); }
+  /// What has gone wrong on a socket that nobody was told of yet; then it is told. Never
+  /// parks.
+  [[nodiscard]] std::error_code error() const;
   /// The descriptor, still owned by this. Never parks.
   [[nodiscard]] int native_handle() const noexcept { return descriptor_.fd(); }
   explicit operator bool() const noexcept { return descriptor_.fd() >= 0; }
@@ -151,6 +158,8 @@ class stream {
  private:
   std::int32_t receive(std::span<std::byte> into, bool whole, call_site where);
   std::int32_t send(std::span<const std::byte> from, bool whole, call_site where);
+
+  friend struct detail::stream_access;
 
   detail::descriptor descriptor_;
   stream_kind kind_ = stream_kind::socket;

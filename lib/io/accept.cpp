@@ -280,6 +280,11 @@ stream listener::accept(std::error_code& ec, call_site where) {
   return fd < 0 ? stream() : stream(fd);
 }
 
+void listener::close() noexcept {
+  file_.remove();
+  socket_.close();
+}
+
 endpoint listener::local() const {
   sockaddr_storage address{};
   const std::int32_t length =

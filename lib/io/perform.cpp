@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 namespace motet::detail {
 
@@ -35,7 +36,12 @@ MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
   slot = &how;
   s.kernel().submit(how.op);
   s.park(how, &disturb_if_masked);
-  if (how.closed) throw closed_error(std::string("closed while waiting for ") + what);
+  if (how.closed) {
+    // A connection that came in the same moment belongs to nobody any more.
+    if (std::holds_alternative<accept_request>(asked) && how.op.result >= 0)
+      ask_kernel(close_call{how.op.result});
+    throw closed_error(std::string("closed while waiting for ") + what);
+  }
   slot = nullptr;
   if (how.op.result == -ECANCELED && how.aborted) [[unlikely]] {
     deliver_after_abort(s, where);

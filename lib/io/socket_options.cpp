@@ -80,11 +80,19 @@ void apply(int fd, const send_buffer& o) {
   set(fd, SOL_SOCKET, SO_SNDBUF, as_int(o.bytes), "send_buffer");
 }
 
-/// For one of multicast there is another option, so this sets both.
+bool sends_datagrams(int fd) {
+  int type = 0;
+  const auto into = std::as_writable_bytes(std::span(&type, 1));
+  return ask_kernel(get_option_call{fd, SOL_SOCKET, SO_TYPE, into}) >= 0 &&
+         type == SOCK_DGRAM;
+}
+
+/// What goes to a group of multicast has an option of its own; this is about both.
 void apply(int fd, const time_to_live& o) {
   const bool six = is_v6(fd);
   const int level = six ? int{IPPROTO_IPV6} : int{IPPROTO_IP};
   set(fd, level, six ? IPV6_UNICAST_HOPS : IP_TTL, o.hops, "time_to_live");
+  if (!sends_datagrams(fd)) return;
   set(fd, level, six ? IPV6_MULTICAST_HOPS : IP_MULTICAST_TTL, o.hops, "time_to_live");
 }
 

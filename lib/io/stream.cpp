@@ -225,6 +225,10 @@ endpoint stream::peer() const {
   return name_of_socket(descriptor_.fd(), endpoint_side::peer);
 }
 
+std::error_code stream::error() const {
+  return {detail::take_socket_error(descriptor_.fd()), std::system_category()};
+}
+
 endpoint stream::local() const {
   return name_of_socket(descriptor_.fd(), endpoint_side::local);
 }
