@@ -20,6 +20,12 @@ void abort_operation(waiter& w) noexcept {
   this_scheduler->kernel().cancel(static_cast<io_wait&>(w).op);
 }
 
+/// A connection that was taken just before its listener was closed has no owner.
+void close_what_came(const operation& op) noexcept {
+  const bool came = op.result >= 0 && std::holds_alternative<accept_request>(op.what);
+  if (came) ask_kernel(close_call{op.result});
+}
+
 }  // namespace
 
 MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
@@ -27,19 +33,16 @@ MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
   scheduler& s = here(what);
   fiber_state& self = enter_point(s, where);
   MOTET_EXPECT(slot == nullptr);  // one reader and one writer at a time
-  io_wait how;
+  io_wait how(asked);
   how.abort = &abort_operation;
   how.what = what;
   how.where = where;
-  how.op.what = asked;
   how.op.waiter = &self;
   slot = &how;
   s.kernel().submit(how.op);
   s.park(how, &disturb_if_masked);
-  if (how.closed) {
-    // A connection that came in the same moment belongs to nobody any more.
-    if (std::holds_alternative<accept_request>(asked) && how.op.result >= 0)
-      ask_kernel(close_call{how.op.result});
+  if (how.closed) [[unlikely]] {
+    close_what_came(how.op);
     throw closed_error(std::string("closed while waiting for ") + what);
   }
   slot = nullptr;

@@ -16,7 +16,9 @@ namespace motet::detail {
 
 /// A fiber's wait for an operation.
 struct io_wait : waiter {
-  operation op{};
+  explicit io_wait(const request& asked) noexcept : op{asked} {}
+
+  operation op;
   bool closed = false;  ///< The descriptor was closed under it, its owner may be gone.
 };
 
