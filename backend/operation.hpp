@@ -76,12 +76,24 @@ struct poll_request {
   short events;
 };
 
+/// Moves bytes from one descriptor to another without passing them through the program.
+/// One of the two is a pipe; both are, if the bytes stay where they were as well. Waits
+/// for the disk, if one of them is a file, and for nothing else. Result: how many bytes;
+/// 0 at the end; -EAGAIN if there are none now, or no room for them.
+struct splice_request {
+  int fd;
+  int to;
+  std::size_t size;
+  bool stays = false;
+};
+
 using request =
     std::variant<accept_request, connect_request, receive_request, send_request,
                  send_message_request, receive_message_request, poll_request,
                  read_request, write_request, read_pieces_request, write_pieces_request,
                  open_request, stat_request, sync_request, truncate_request,
-                 rename_request, remove_request, make_directory_request, list_request>;
+                 rename_request, remove_request, make_directory_request, list_request,
+                 splice_request>;
 
 /// One request, then its outcome. Lives on the stack of the fiber that waits for it.
 ///
@@ -193,6 +205,7 @@ struct find_host_call {
 /// Makes a pipe, both ends close-on-exec. Answer: 0.
 struct open_pipe_call {
   std::array<int, 2>* ends;  ///< Read from the first, write to the second.
+  int capacity = 0;          ///< In bytes, if there may be so many. 0: the usual.
 };
 
 /// shutdown(2). Answer: 0.

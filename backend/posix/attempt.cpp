@@ -140,6 +140,10 @@ outcome attempt_one(operation&, const write_pieces_request& ask) noexcept {
   return attempt_write(ask);
 }
 
+outcome attempt_one(operation&, const splice_request& ask) noexcept {
+  return attempt_splice(ask);
+}
+
 /// What waits for a disk and for nothing else.
 template <class Request>
 outcome attempt_one(operation&, const Request& ask) noexcept {

@@ -82,7 +82,11 @@ std::int32_t answer_one(const open_listener_call& ask, socket_mode mode) noexcep
 
 /// Blocking: its ends may go to other processes, and be asked not to wait here.
 std::int32_t answer_one(const open_pipe_call& ask, socket_mode) noexcept {
-  return result_of(::pipe2(ask.ends->data(), O_CLOEXEC));
+  const std::int32_t made = result_of(::pipe2(ask.ends->data(), O_CLOEXEC));
+  // Who may not have that much gets what is usual.
+  if (made == 0 && ask.capacity != 0)
+    ::fcntl(ask.ends->front(), F_SETPIPE_SZ, ask.capacity);
+  return made;
 }
 
 std::int32_t answer_one(const open_datagram_call& ask, socket_mode mode) noexcept {

@@ -23,7 +23,6 @@ namespace motet {
 namespace {
 
 constexpr std::size_t most_threads = 4;
-constexpr int nothing = -1;
 
 /// What `operation::result` says of an operation that has a descriptor of its own.
 constexpr std::int32_t owns_descriptor = 1;
@@ -36,6 +35,16 @@ int descriptor_of(const operation& op) noexcept {
   return awaited_by(op.what).fd;
 }
 
+/// Where to else it refers, by number; -1 if nowhere.
+int other_descriptor_of(const operation& op) noexcept {
+  const auto* const ask = std::get_if<splice_request>(&op.what);
+  return ask == nullptr ? -1 : ask->to;
+}
+
+bool refers_to(const operation* op, int fd) noexcept {
+  return op != nullptr && (descriptor_of(*op) == fd || other_descriptor_of(*op) == fd);
+}
+
 void close_own(const operation& op) noexcept {
   if (op.result == owns_descriptor) ::close(descriptor_of(op));
 }
@@ -44,7 +53,7 @@ void close_own(const operation& op) noexcept {
 
 class helper_threads::pool {
  public:
-  explicit pool(backend& woken) noexcept : woken_(woken) { busy_with_.fill(nothing); }
+  explicit pool(backend& woken) noexcept : woken_(woken) {}
   pool(const pool&) = delete;
   pool& operator=(const pool&) = delete;
   ~pool();
@@ -57,7 +66,7 @@ class helper_threads::pool {
 
  private:
   void add_thread() noexcept;
-  void work(int& busy_with) noexcept;
+  void work(const operation*& busy_with) noexcept;
   void finish_locked(operation& op, std::int32_t result) noexcept;
 
   backend& woken_;
@@ -70,7 +79,7 @@ class helper_threads::pool {
   operation_list finished_;
   std::size_t idle_ = 0;
   bool ending_ = false;
-  std::array<int, most_threads> busy_with_;  ///< A descriptor for each thread.
+  std::array<const operation*, most_threads> busy_with_{};  ///< For each thread.
 
   std::array<std::thread, most_threads> threads_;
   std::size_t thread_count_ = 0;
@@ -101,7 +110,7 @@ bool helper_threads::pool::start(operation& op) noexcept {
 void helper_threads::pool::add_thread() noexcept {
   const all_signals_blocked during;
   try {
-    int& busy_with = busy_with_[thread_count_];
+    const operation*& busy_with = busy_with_[thread_count_];
     threads_[thread_count_] = std::thread([this, &busy_with] { work(busy_with); });
     ++thread_count_;
   } catch (const std::system_error&) {
@@ -110,7 +119,7 @@ void helper_threads::pool::add_thread() noexcept {
   }
 }
 
-void helper_threads::pool::work(int& busy_with) noexcept {
+void helper_threads::pool::work(const operation*& busy_with) noexcept {
   std::unique_lock hold(lock_);
   for (;;) {
     ++idle_;
@@ -120,12 +129,12 @@ void helper_threads::pool::work(int& busy_with) noexcept {
     operation& op = queued_.front();
     queued_.pop_front();
     --queued_count_;
-    busy_with = descriptor_of(op);
+    busy_with = &op;
     hold.unlock();
     const std::int32_t result = attempt(op).value_or(result_of_stranger);
     close_own(op);
     hold.lock();
-    busy_with = nothing;
+    busy_with = nullptr;
     one_is_done_.notify_all();
     finish_locked(op, result);
   }
@@ -155,8 +164,9 @@ void helper_threads::pool::let_close(int fd) noexcept {
   std::unique_lock hold(lock_);
   for (operation* op = queued_.take_all(); op != nullptr;) {
     operation* const next = op->next;
-    const bool waits = descriptor_of(*op) != fd;
-    const int own = waits ? nothing : ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    const bool waits = !refers_to(op, fd);
+    const bool can_keep = descriptor_of(*op) == fd && other_descriptor_of(*op) < 0;
+    const int own = can_keep ? ::fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (own >= 0) {
       std::visit([&](auto& ask) { ask.fd = own; }, op->what);
       op->result = owns_descriptor;
@@ -165,12 +175,15 @@ void helper_threads::pool::let_close(int fd) noexcept {
       queued_.push_back(*op);
     } else {
       --queued_count_;
-      finish_locked(*op, -errno);
+      finish_locked(*op, can_keep ? -errno : -EBADF);
     }
     op = next;
   }
   // Whether a thread has got as far as into the kernel cannot be seen.
-  one_is_done_.wait(hold, [&] { return std::ranges::count(busy_with_, fd) == 0; });
+  one_is_done_.wait(hold, [&] {
+    return std::ranges::none_of(busy_with_,
+                                [&](const operation* op) { return refers_to(op, fd); });
+  });
 }
 
 helper_threads::helper_threads(backend& woken) noexcept : woken_(woken) {}

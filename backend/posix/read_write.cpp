@@ -4,16 +4,16 @@
 #include "backend/posix/on_disk.hpp"
 #include "backend/posix/requests.hpp"
 #include "backend/posix/result_of.hpp"
+#include "backend/posix/sigpipe_held.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <cstddef>
-#include <ctime>
 #include <span>
 #include <variant>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -41,38 +41,6 @@ bool is_ready(int fd, short events) noexcept {
 bool knows_no_nowait(std::int64_t result) noexcept {
   return result == -EOPNOTSUPP || result == -ENOSYS;
 }
-
-/// Keeps SIGPIPE from this thread. Disposition and flags belong to the whole program, and
-/// pipes know no MSG_NOSIGNAL.
-class sigpipe_held {
- public:
-  sigpipe_held() noexcept {
-    ::sigemptyset(&sigpipe_);
-    ::sigaddset(&sigpipe_, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
-    sigset_t pending{};
-    // Only what was blocked before can be pending already.
-    const bool blocked = ::sigismember(&before_, SIGPIPE) == 1;
-    was_pending_ =
-        blocked && ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
-  }
-  sigpipe_held(const sigpipe_held&) = delete;
-  sigpipe_held& operator=(const sigpipe_held&) = delete;
-  ~sigpipe_held() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
-  /// Forgets the one that the last call has raised.
-  void forget() const noexcept {
-    const timespec at_once{};
-    if (was_pending_) return;
-    while (::sigtimedwait(&sigpipe_, nullptr, &at_once) < 0 && errno == EINTR) {
-    }
-  }
-
- private:
-  sigset_t sigpipe_{};
-  sigset_t before_{};
-  bool was_pending_ = false;
-};
 
 /// `move(pieces, flags)` moves as much of them as it can.
 template <class Move>
@@ -134,6 +102,8 @@ bool always_on_disk(const request& what) noexcept {
 
 bool on_disk(const request& what) noexcept {
   if (always_on_disk(what)) return true;
+  if (const auto* ask = std::get_if<splice_request>(&what))
+    return is_on_disk(ask->fd) || is_on_disk(ask->to);
   const bool transfers = writes(what) || std::holds_alternative<read_request>(what) ||
                          std::holds_alternative<read_pieces_request>(what);
   return transfers && is_on_disk(awaited_by(what).fd);
@@ -160,6 +130,20 @@ outcome attempt_write(const write_request& ask) noexcept {
 
 outcome attempt_write(const write_pieces_request& ask) noexcept {
   return attempt_write_from(ask.fd, ask.from, ask.offset);
+}
+
+std::int32_t attempt_splice(const splice_request& ask) noexcept {
+  const std::size_t size = std::min(ask.size, most_bytes);
+  // What is ready, and read by nobody else, does not wait: sockets do not know the flag.
+  if (!is_ready(ask.fd, POLLIN) || !is_ready(ask.to, POLLOUT)) return -EAGAIN;
+  const sigpipe_held during;
+  const std::int64_t moved = result_of([&] {
+    return ask.stays ? ::tee(ask.fd, ask.to, size, SPLICE_F_NONBLOCK)
+                     : ::splice(ask.fd, nullptr, ask.to, nullptr, size,
+                                SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  });
+  if (moved == -EPIPE) during.forget();
+  return static_cast<std::int32_t>(moved);
 }
 
 }  // namespace motet

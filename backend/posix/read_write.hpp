@@ -29,6 +29,10 @@ namespace motet {
 [[nodiscard]] std::optional<std::int32_t> attempt_read(
     const read_pieces_request& ask) noexcept;
 
+/// Moves what is there and has room, or waits for the disk. @returns the result, which
+/// may be -EAGAIN.
+[[nodiscard]] std::int32_t attempt_splice(const splice_request& ask) noexcept;
+
 /// Writes what there is room for, or waits for the disk. @returns as `attempt_read`.
 [[nodiscard]] std::optional<std::int32_t> attempt_write(
     const write_request& ask) noexcept;

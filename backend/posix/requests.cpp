@@ -43,6 +43,10 @@ readiness awaited_by_one(const write_pieces_request& ask) noexcept {
   return {ask.fd, POLLOUT};
 }
 
+readiness awaited_by_one(const splice_request& ask) noexcept {
+  return {ask.fd, POLLIN};
+}
+
 /// What remains is a matter of disks.
 template <class Request>
 readiness awaited_by_one(const Request& ask) noexcept {

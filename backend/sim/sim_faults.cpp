@@ -43,6 +43,7 @@ kind kind_of(const request& what) noexcept {
                                [](const write_request&) { return kind::write; },
                                [](const read_pieces_request&) { return kind::read; },
                                [](const write_pieces_request&) { return kind::write; },
+                               [](const splice_request&) { return kind::read; },
                                [](const auto&) { return kind::file; }},
                     what);
 }

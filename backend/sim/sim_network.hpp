@@ -94,6 +94,7 @@ class sim_network {
   outcome attempt_one(sim_waiting& of, sim_socket& at, const write_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const read_pieces_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const write_pieces_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const splice_request& ask);
   /// What only files know.
   template <class Request>
   outcome attempt_one(sim_waiting&, sim_socket&, const Request&) {
@@ -101,6 +102,8 @@ class sim_network {
   }
   outcome send_pieces(sim_waiting& of, sim_socket& at, std::span<const iovec> pieces);
   outcome read_pipe(const sim_waiting& of, sim_socket& at, std::span<std::byte> into);
+  outcome splice_into(const sim_waiting& of, sim_socket& at,
+                      std::span<const std::byte> from);
   outcome write_pipe(const sim_waiting& of, sim_socket& at,
                      std::span<const std::byte> from);
   short pipe_readiness(const sim_socket& at);

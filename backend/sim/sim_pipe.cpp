@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <climits>
 #include <iterator>
+#include <utility>
+#include <vector>
 
 #include <poll.h>
 
@@ -46,6 +48,40 @@ sim_network::outcome sim_network::write_pipe(const sim_waiting& of, sim_socket& 
   const std::span part = from.first(moved);
   transmit(*reader, {sim_parcel::kind::bytes, {part.begin(), part.end()}}, of.fate.late);
   return static_cast<std::int32_t>(moved);
+}
+
+sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
+                                              const splice_request& ask) {
+  using role = sim_socket::role;
+  sim_socket* const to = find_open(ask.to);
+  if (to == nullptr) return -EBADF;
+  const bool from_pipe = at.is == role::pipe_reader;
+  const bool to_pipe = to->is == role::pipe_writer;
+  if (ask.stays ? !from_pipe || !to_pipe : !from_pipe && !to_pipe) return -EINVAL;
+  if (!from_pipe && at.is != role::connected) return -ENOTCONN;
+  if (ask.size == 0) return 0;
+  if (at.received.empty()) {
+    if (at.error != 0) return std::exchange(at.error, 0);
+    return at.heard_all || at.deaf || at.broken ? 0 : -EAGAIN;
+  }
+  const std::size_t most = std::min({ask.size, at.received.size(), of.fate.most});
+  const auto end = std::next(at.received.begin(), static_cast<std::ptrdiff_t>(most));
+  const std::vector<std::byte> bytes(at.received.begin(), end);
+  const outcome sent = to_pipe ? splice_into(of, *to, bytes) : send(*to, bytes, of.fate);
+  if (!sent) return -EAGAIN;
+  if (*sent <= 0 || ask.stays) return sent;
+  at.received.erase(at.received.begin(), std::next(at.received.begin(), *sent));
+  touch(at.peer);
+  return sent;
+}
+
+/// Unlike a write, it moves what there is room for.
+sim_network::outcome sim_network::splice_into(const sim_waiting& of, sim_socket& at,
+                                              std::span<const std::byte> from) {
+  const sim_socket* const reader = find(at.peer);
+  const std::size_t free = reader == nullptr ? from.size() : room(*reader);
+  if (free == 0) return std::nullopt;
+  return write_pipe(of, at, from.first(std::min(free, from.size())));
 }
 
 short sim_network::pipe_readiness(const sim_socket& at) {

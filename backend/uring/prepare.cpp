@@ -116,6 +116,11 @@ void prepare_one(const list_request&, std::size_t, io_uring_sqe& entry) noexcept
   entry.opcode = op_not_there;
 }
 
+/// The ring would have a thread wait for the other side, for each of them.
+void prepare_one(const splice_request&, std::size_t, io_uring_sqe& entry) noexcept {
+  entry.opcode = op_not_there;
+}
+
 io_uring_op opcode_of(const request& what) noexcept {
   io_uring_sqe entry{};
   prepare(operation{what}, entry);

@@ -16,6 +16,7 @@
 #include <motet/cancel_on.hpp>
 #include <motet/channel.hpp>
 #include <motet/condition.hpp>
+#include <motet/copy.hpp>
 #include <motet/debug.hpp>
 #include <motet/directory.hpp>
 #include <motet/disconnect.hpp>

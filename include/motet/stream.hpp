@@ -155,6 +155,9 @@ class stream {
   explicit operator bool() const noexcept { return descriptor_.fd() >= 0; }
   [[nodiscard]] stream_kind kind() const noexcept { return kind_; }
 
+  /// For the library: with the operations under way on it.
+  [[nodiscard]] detail::descriptor& owned() noexcept { return descriptor_; }
+
  private:
   std::int32_t receive(std::span<std::byte> into, bool whole, call_site where);
   std::int32_t send(std::span<const std::byte> from, bool whole, call_site where);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "lib/fiber/life.hpp"
+#include "lib/io/cut_short.hpp"
 #include "lib/io/enter.hpp"
 
 #include <motet/buffered_writer.hpp>
@@ -15,24 +16,6 @@
 #include <system_error>
 
 namespace motet {
-
-namespace {
-
-/// Whether what is being handled says that the sink cannot be written to. Anything else
-/// came from outside, and the sink may be as good as before.
-bool is_of_the_sink() noexcept {
-  try {
-    throw;
-  } catch (const std::system_error&) {
-    return true;
-  } catch (const closed_error&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
-
-}  // namespace
 
 buffered_writer::~buffered_writer() {
   if (begin_ == end_ || broken_ || failed_) return;
@@ -109,7 +92,7 @@ void buffered_writer::write_out(std::span<const std::byte> more, std::size_t& do
                              : all,
               sent, where);
   } catch (...) {
-    failed_ = is_of_the_sink();
+    failed_ = detail::is_of_the_sink();
     broken_ = broken_ || !to_.tells_progress();
     settle(sent, more, done);
     throw;
