@@ -51,6 +51,7 @@ LAYERS = {
     'test/key_value_test.cpp': ('motet/', 'examples/'),
     'test/tls_test.cpp': ('motet/', 'test/', 'examples/tls/'),
     'test/kernel/': ('lib/', 'backend/', 'motet/', 'test/'),
+    'test/kernel/gate_test.cpp': ('motet/', 'test/', 'examples/'),
     'test/threads/': ('lib/', 'backend/', 'motet/', 'test/'),
     'examples/': ('motet/', 'examples/'),
     'bench/': ('lib/', 'backend/', 'motet/', 'bench/'),

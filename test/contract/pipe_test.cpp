@@ -189,6 +189,52 @@ TEST_SUITE("contract: pipes and terminals") {
       CHECK(read(on, pair.far).empty());
     });
   }
+
+  TEST_CASE("a splice moves what is there, a tee leaves it, and neither waits") {
+    on_each_kernel([](host& on) {
+      a_pipe from;
+      a_pipe to;
+      const auto move = [&](std::size_t size, bool stays = false) {
+        operation op{splice_request{from.out, to.in, size, stays}};
+        on->submit(op);
+        on.collect({&op});
+        return op.result;
+      };
+      CHECK(move(100) == -EAGAIN);
+      CHECK(write(on, from.in, "ut re mi") == 8);
+      CHECK(move(2, true) == 2);
+      CHECK(read(on, to.out) == "ut");
+      CHECK(move(5) == 5);
+      CHECK(read(on, to.out) == "ut re");
+      from.in.close();
+      CHECK(move(100) == 3);
+      CHECK(move(100) == 0);
+      to.out.close();
+      CHECK(move(100) == 0);
+    });
+  }
+
+  TEST_CASE("a splice into what is full does not wait, one to nobody is no signal") {
+    on_each_kernel([](host& on) {
+      a_pipe from;
+      a_pipe to;
+      while (::fcntl(to.in, F_SETFL, O_NONBLOCK) == 0 && ::write(to.in, "fa", 2) > 0) {
+      }
+      CHECK(write(on, from.in, "sol") == 3);
+      operation full{splice_request{from.out, to.in, 3}};
+      on->submit(full);
+      on.collect({&full});
+      CHECK(full.result == -EAGAIN);
+      to.out.close();
+      auto* const before = std::signal(SIGPIPE, SIG_DFL);
+      operation deaf{splice_request{from.out, to.in, 3}};
+      on->submit(deaf);
+      on.collect({&deaf});
+      CHECK(deaf.result == -EPIPE);
+      std::signal(SIGPIPE, before);
+      CHECK(read(on, from.out) == "sol");
+    });
+  }
 }
 
 }  // namespace
