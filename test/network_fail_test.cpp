@@ -67,6 +67,17 @@ TEST_SUITE("testing::network: breaking") {
     });
   }
 
+  TEST_CASE("I-12: what somebody else has cancelled is an error like any other") {
+    testing::run([] {
+      testing::network net;
+      testing::connection c = net.pair();
+      net.fail(call::read, ECANCELED);
+      CHECK(code_of([&] { read_some(c.near); }) == std::errc::operation_canceled);
+      c.far.write("x");
+      CHECK(read_some(c.near) == "x");
+    });
+  }
+
   TEST_CASE("a reset peer's fiber ends, and the server serves on") {
     testing::run([] {
       testing::network net;

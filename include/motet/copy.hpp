@@ -33,6 +33,11 @@ struct copy_options {
 
 namespace detail {
 
+template <class S>
+concept has_descriptor = requires(S& from) {
+  { from.owned() } -> std::same_as<descriptor&>;
+};
+
 /// What a copy tells.
 struct copy_progress {
   std::size_t& done;
@@ -51,15 +56,21 @@ bool copy_bytes(byte_source from, byte_sink to, std::size_t enough,
                 const copy_progress& progress, call_site where);
 void copy_reader(buffered_reader& from, byte_sink to, const copy_progress& progress,
                  call_site where);
-void copy_stream(stream& from, stream& to, const copy_progress& progress,
-                 call_site where);
+
+/// What has a descriptor that the kernel can be asked to move bytes from.
+struct owned_source {
+  byte_source source;
+  descriptor& owned;
+};
+void copy_spliced(const owned_source& from, stream& to, const copy_progress& progress,
+                  call_site where);
 void run_both(function_ref<void()> there, function_ref<void()> back, call_site where);
 
 }  // namespace detail
 
 /// Copies from anything with `read` to anything with `write`, until the end of `from`;
-/// large amounts between streams without passing them through the program. `done` counts
-/// the bytes written, whatever is thrown. Cancellation point.
+/// much of a stream or file, to a socket, without passing it through the program. `done`
+/// counts the bytes written, whatever is thrown. Cancellation point.
 template <detail::readable From, detail::writable To>
 void copy(From& from, To& to, std::size_t& done, const copy_options& options = {},
           call_site where = call_site::here()) {
@@ -67,8 +78,8 @@ void copy(From& from, To& to, std::size_t& done, const copy_options& options = {
   const detail::copy_progress progress{done, options};
   if constexpr (std::same_as<From, buffered_reader>) {
     detail::copy_reader(from, detail::byte_sink(to), progress, where);
-  } else if constexpr (std::same_as<From, stream> && std::same_as<To, stream>) {
-    detail::copy_stream(from, to, progress, where);
+  } else if constexpr (detail::has_descriptor<From> && std::same_as<To, stream>) {
+    detail::copy_spliced({detail::byte_source(from), from.owned()}, to, progress, where);
   } else {
     detail::copy_bytes(detail::byte_source(from), detail::byte_sink(to),
                        detail::unlimited, progress, where);

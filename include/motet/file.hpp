@@ -146,6 +146,8 @@ class file {
   void close() noexcept { descriptor_.close(); }
   /// The descriptor, still owned by this. Never parks.
   [[nodiscard]] int native_handle() const noexcept { return descriptor_.fd(); }
+  /// For the library: with the operations under way on it.
+  [[nodiscard]] detail::descriptor& owned() noexcept { return descriptor_; }
   explicit operator bool() const noexcept { return descriptor_.fd() >= 0; }
   /// The path it was opened by. Never parks.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include <poll.h>
 
@@ -18,6 +20,7 @@ namespace motet {
 namespace {
 
 using detail::ask_kernel;
+using detail::descriptor;
 using detail::perform;
 
 /// After so much, a copy goes through a pipe: that takes two descriptors and saves half
@@ -26,49 +29,44 @@ constexpr std::size_t large = std::size_t{1} << 20U;
 constexpr int pipe_size = 1 << 20;
 
 /// @returns how many bytes, or -errno.
-std::int32_t move_bytes(stream& from, stream& to, std::size_t size, bool stays,
+std::int32_t move_bytes(descriptor& from, descriptor& to, std::size_t size, bool stays,
                         call_site where) {
   const std::size_t most = std::numeric_limits<std::int32_t>::max();
   for (;;) {
-    const splice_request asked{from.native_handle(), to.native_handle(),
-                               std::min(size, most), stays};
-    const std::int32_t moved =
-        perform(asked, "bytes to be moved", to.owned().outgoing(), where);
+    const splice_request asked{from.fd(), to.fd(), std::min(size, most), stays};
+    const std::int32_t moved = perform(asked, "bytes to be moved", to.outgoing(), where);
     if (moved != -EAGAIN) return moved;
-    perform(poll_request{from.native_handle(), POLLIN}, "bytes to move",
-            from.owned().incoming(), where);
-    perform(poll_request{to.native_handle(), POLLOUT}, "room for bytes to move",
-            to.owned().outgoing(), where);
+    perform(poll_request{from.fd(), POLLIN}, "bytes to move", from.incoming(), where);
+    perform(poll_request{to.fd(), POLLOUT}, "room for bytes to move", to.outgoing(),
+            where);
   }
 }
 
-std::size_t move_or_throw(stream& from, stream& to, std::size_t size, bool stays,
+std::size_t move_or_throw(descriptor& from, descriptor& to, std::size_t size, bool stays,
                           call_site where) {
   const std::int32_t moved = move_bytes(from, to, size, stays, where);
   if (moved < 0) {
     detail::throw_failure(moved, std::string(stays ? "tee" : "splice") +
-                                     " from descriptor " +
-                                     std::to_string(from.native_handle()) + " to " +
-                                     std::to_string(to.native_handle()));
+                                     " from descriptor " + std::to_string(from.fd()) +
+                                     " to " + std::to_string(to.fd()));
   }
   return static_cast<std::size_t>(moved);
 }
 
-struct pipe_ends {
-  stream out;
-  stream in;
+struct inner_pipe {
+  descriptor out;
+  descriptor in;
 };
 
 /// Nothing if there are no descriptors left.
-std::optional<pipe_ends> open_pipe() {
+std::optional<inner_pipe> open_pipe() {
   std::array<int, 2> ends{};
   if (ask_kernel(open_pipe_call{&ends, pipe_size}) < 0) return std::nullopt;
-  return pipe_ends{stream(ends[0], stream_kind::other),
-                   stream(ends[1], stream_kind::other)};
+  return inner_pipe{descriptor(ends[0]), descriptor(ends[1])};
 }
 
 /// Moves `size` bytes, which are in the pipe. `done` counts, whatever is thrown.
-void drain(stream& pipe, stream& to, std::size_t size, std::size_t& done,
+void drain(descriptor& pipe, descriptor& to, std::size_t size, std::size_t& done,
            const detail::copy_progress& progress, call_site where) {
   while (done < size) {
     const std::size_t moved = move_or_throw(pipe, to, size - done, false, where);
@@ -78,7 +76,7 @@ void drain(stream& pipe, stream& to, std::size_t size, std::size_t& done,
 }
 
 /// The same, and goes on for a while if something comes in between.
-void deliver(stream& pipe, stream& to, std::size_t size,
+void deliver(descriptor& pipe, descriptor& to, std::size_t size,
              const detail::copy_progress& progress, call_site where) {
   std::size_t done = 0;
   try {
@@ -94,9 +92,9 @@ void deliver(stream& pipe, stream& to, std::size_t size,
 }
 
 /// @returns whether the end was reached; false if these cannot be spliced.
-bool copy_through_pipe(stream& from, stream& to, const detail::copy_progress& progress,
-                       call_site where) {
-  std::optional<pipe_ends> pipe = open_pipe();
+bool copy_through_pipe(descriptor& from, descriptor& to,
+                       const detail::copy_progress& progress, call_site where) {
+  std::optional<inner_pipe> pipe = open_pipe();
   if (!pipe) return false;
   for (;;) {
     const std::int32_t moved = move_bytes(from, pipe->in, pipe_size, false, where);
@@ -110,21 +108,22 @@ bool copy_through_pipe(stream& from, stream& to, const detail::copy_progress& pr
 }  // namespace
 
 /// In a buffer first: most of what is copied is small.
-void detail::copy_stream(stream& from, stream& to, const copy_progress& progress,
-                         call_site where) {
-  if (copy_bytes(byte_source(from), byte_sink(to), large, progress, where)) return;
+void detail::copy_spliced(const owned_source& from, stream& to,
+                          const copy_progress& progress, call_site where) {
+  const byte_sink sink(to);
+  if (copy_bytes(from.source, sink, large, progress, where)) return;
   // Some of what is no socket can be written to and not spliced into.
   const bool may = to.kind() == stream_kind::socket;
-  if (may && copy_through_pipe(from, to, progress, where)) return;
-  copy_bytes(byte_source(from), byte_sink(to), unlimited, progress, where);
+  if (may && copy_through_pipe(from.owned, to.owned(), progress, where)) return;
+  copy_bytes(from.source, sink, unlimited, progress, where);
 }
 
 std::size_t splice(stream& from, stream& to, std::size_t size, call_site where) {
-  return move_or_throw(from, to, size, false, where);
+  return move_or_throw(from.owned(), to.owned(), size, false, where);
 }
 
 std::size_t tee(stream& from, stream& to, std::size_t size, call_site where) {
-  return move_or_throw(from, to, size, true, where);
+  return move_or_throw(from.owned(), to.owned(), size, true, where);
 }
 
 }  // namespace motet
