@@ -153,7 +153,10 @@ tls_stream::tls_stream(stream over, const tls_context& as_client, const std::str
     check(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(s), host.c_str()), host);
   } else {
     check(SSL_set1_host(s, host.c_str()), host);
-    check(static_cast<int>(SSL_set_tlsext_host_name(s, host.c_str())), host);
+    // What SSL_set_tlsext_host_name is a macro for, which casts as C does.
+    const long set = SSL_ctrl(s, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                              const_cast<char*>(host.c_str()));
+    check(static_cast<int>(set), host);
   }
   shake_hands(("shake hands with " + host).c_str(), patience);
 }
