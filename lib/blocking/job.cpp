@@ -27,7 +27,7 @@ void destroy(job* j) noexcept {
 
 /// An abandoned job that has ended, with nobody to tell but the user.
 void bury(job& j) noexcept {
-  if (j.error && !j.expendable) {
+  if (j.error) {
     report_unhandled_of("a job that fiber \"" + j.fiber_name + "\" abandoned",
                         std::move(j.error));
   }
@@ -51,7 +51,7 @@ void tell_of_end(pool_job& p) noexcept {
   auto& j = static_cast<job&>(p);
   if (!j.is_left) {
     j.door.post(j.end);  // and it may be gone
-  } else if (j.expendable || !j.door.post(j.end)) {
+  } else if (!j.door.post(j.end)) {
     bury(j);
   }
 }
@@ -79,7 +79,6 @@ void leave(job_wait& how) noexcept {
 /// Leaves a job that runs to itself, unless it has just ended.
 void abandon(job_wait& how) noexcept {
   job& j = *how.of;
-  const bool expendable = j.expendable;
   j.asker = nullptr;
   j.abandoned_at = this_scheduler->time().now();
   std::stop_source source = j.source;
@@ -90,9 +89,8 @@ void abandon(job_wait& how) noexcept {
     how.fiber->deadlocked = false;
     return;
   }
-  // An expendable one may be gone by now; others end on this thread.
   how.abandoned = true;
-  if (!expendable) job_home::here().add_abandoned(j);
+  job_home::here().add_abandoned(j);
   if (source.stop_possible()) this_scheduler->add_stop(std::move(source));
   leave(how);
 }
@@ -190,31 +188,6 @@ void throw_given_up(scheduler& s, call_site where) {
   MOTET_EXPECT(false);  // what has cut a wait short is still there
 }
 
-/// @param expendable_for what the fiber waits for if nobody else would miss it.
-void run_on_heap(const job_body& body, owned_call& call, call_site where,
-                 const char* expendable_for) {
-  scheduler& s = here("blocking");
-  fiber_state& self = enter_point(s, where);
-  job_door& door = job_home::here().door();
-  std::unique_ptr<job, void (*)(job*) noexcept> j(new job(body, door, where), &destroy);
-  door.add_user();
-  j->call = std::move(call);
-  if (expendable_for != nullptr) {
-    j->expendable = true;
-    j->what = expendable_for;
-  } else {
-    j->fiber_name = name_of(self);
-  }
-  std::optional<request_link> link;
-  if (body.wants_token) link.emplace(*j, self);
-  job_wait how;
-  wait_for_end(s, *j, how);
-  if (how.abandoned) static_cast<void>(j.release());
-  if (how.aborted) throw_given_up(s, where);
-  if (j->error) std::rethrow_exception(j->error);
-  call = std::move(j->call);
-}
-
 }  // namespace
 
 job::job(const job_body& b, job_door& to, call_site place) noexcept
@@ -223,6 +196,24 @@ job::job(const job_body& b, job_door& to, call_site place) noexcept
   finished = &tell_of_end;
   end.run = &take_end;
   end.of = this;
+}
+
+void run_owned_job(const job_body& body, owned_call& call, call_site where) {
+  scheduler& s = here("blocking");
+  fiber_state& self = enter_point(s, where);
+  job_door& door = job_home::here().door();
+  std::unique_ptr<job, void (*)(job*) noexcept> j(new job(body, door, where), &destroy);
+  door.add_user();
+  j->call = std::move(call);
+  j->fiber_name = name_of(self);
+  std::optional<request_link> link;
+  if (body.wants_token) link.emplace(*j, self);
+  job_wait how;
+  wait_for_end(s, *j, how);
+  if (how.abandoned) static_cast<void>(j.release());
+  if (how.aborted) throw_given_up(s, where);
+  if (j->error) std::rethrow_exception(j->error);
+  call = std::move(j->call);
 }
 
 void run_job(const job_body& body, const job_action* on_cancel, call_site where) {
@@ -237,15 +228,6 @@ void run_job(const job_body& body, const job_action* on_cancel, call_site where)
   wait_for_end(s, j, how);
   if (how.aborted) throw_given_up(s, where);
   if (j.error) std::rethrow_exception(j.error);
-}
-
-void run_owned_job(const job_body& body, owned_call& call, call_site where) {
-  run_on_heap(body, call, where, nullptr);
-}
-
-void run_expendable_job(const job_body& body, owned_call& call, const char* what,
-                        call_site where) {
-  run_on_heap(body, call, where, what);
 }
 
 void run_in_fiber(function_ref<void()> body) {

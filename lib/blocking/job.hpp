@@ -54,8 +54,7 @@ struct job : pool_job {
   call_site where;
   const char* what = "a blocking job";
   std::string fiber_name;  ///< Of jobs that can be abandoned.
-  bool expendable = false;
-  bool is_left = false;  ///< It was abandoned before it ended. The job's thread only.
+  bool is_left = false;    ///< It was abandoned before it ended. The job's thread only.
 
   std::atomic<job_owner> owner{job_owner::fiber};
   std::exception_ptr error;

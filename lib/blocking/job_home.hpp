@@ -6,9 +6,6 @@
 
 #include "lib/core/remote_queue.hpp"
 
-#include <motet/call_site.hpp>
-#include <motet/detail/job.hpp>
-
 #include <atomic>
 #include <cstddef>
 #include <mutex>
@@ -82,11 +79,5 @@ class job_home {
   job* first_abandoned_ = nullptr;
   waiter* ending_ = nullptr;  ///< The main fiber's, while it waits for them.
 };
-
-/// As `run_owned_job`, for a job that nobody misses: once abandoned, the end of the run
-/// does not wait for it, and nobody is told of its error.
-/// @param what the fiber waits for.
-void run_expendable_job(const job_body& body, owned_call& call, const char* what,
-                        call_site where);
 
 }  // namespace motet::detail
