@@ -5,6 +5,7 @@
 #include <motet/copy.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
+#include <motet/pipes.hpp>
 #include <motet/spin.hpp>
 #include <motet/time.hpp>
 #include <motet/timeout.hpp>
@@ -163,6 +164,33 @@ TEST_SUITE("copy: cancelling") {
       CHECK(describe(end.error()).find("4 bytes that it had read") != std::string::npos);
       CHECK(done == 2);
       CHECK(from.reads == 1);
+    });
+  }
+
+  TEST_CASE("I-13: a splice that is stopped has moved nothing, and both ends go on") {
+    run_on_backend([] {
+      auto [reader, writer] = pipes();
+      auto [near, far] = connect_pair();
+      auto moving = spin([&r = reader, &n = near] { return splice(r, n, 100); });
+      sleep(1ms);
+      moving.stop();
+      CHECK(moving.outcome().stopped());
+      writer.write("abcdef");
+      CHECK(splice(reader, near, 4) == 4);
+      CHECK(test::read_text(far, 4) == "abcd");
+      auto [other_reader, other_writer] = pipes();
+      CHECK(tee(reader, other_writer, 100) == 2);
+      CHECK(read_some(other_reader) == "ef");
+      CHECK(read_some(reader) == "ef");
+      auto later = spin([&n = near, &w = other_writer] { return splice(n, w, 100); });
+      sleep(1ms);
+      far.write("back");
+      CHECK(later.await() == 4);
+      CHECK(read_some(other_reader) == "back");
+      writer.close();
+      CHECK(splice(reader, near, 100) == 0);
+      far.write("neither is a pipe");
+      CHECK_THROWS_AS(splice(near, near, 1), std::system_error);
     });
   }
 
