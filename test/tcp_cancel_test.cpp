@@ -73,8 +73,13 @@ TEST_SUITE("tcp: cancelling") {
         expect_cancelled([&] { near.write(std::array{bytes_of("def")}); });
         expect_cancelled([&] { door.accept(); });
         expect_cancelled([&] { connect_to(door); });
+        expect_cancelled([&] { near.write(""); });
+        expect_cancelled([&] { near.write({}, ec); });
+        expect_cancelled(
+            [&] { near.write(std::span<const std::span<const std::byte>>()); });
+        expect_cancelled([&] { (void)far.read_exactly(std::span<std::byte>()); });
       });
-      CHECK(refused == 9);
+      CHECK(refused == 13);
       near.close();
       CHECK(test::read_to_end(far) == "abc");
       door.accept().write("still here");

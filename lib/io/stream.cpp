@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "lib/io/perform.hpp"
+#include "lib/io/socket_name.hpp"
 
 #include <motet/detail/byte_sink.hpp>
 #include <motet/error.hpp>
@@ -18,23 +19,10 @@ namespace motet {
 namespace {
 
 using detail::ask_kernel;
+using detail::name_of_socket;
 using detail::perform;
 using detail::throw_failure;
-
-endpoint name_of_socket(int fd, endpoint_side side) {
-  sockaddr_storage address{};
-  const std::int32_t length = ask_kernel(socket_name_call{fd, side, &address});
-  if (length < 0) {
-    throw_failure(length, side == endpoint_side::peer ? "ask for the peer's address"
-                                                      : "ask for the own address");
-  }
-  return endpoint::from_system(&address, static_cast<std::size_t>(length));
-}
-
-std::error_code to_code(std::int32_t result) noexcept {
-  return result < 0 ? std::error_code(-result, std::system_category())
-                    : std::error_code();
-}
+using detail::to_code;
 
 [[noreturn]] void fail(const stream& with, std::int32_t result, const std::string& what) {
   std::string whom = " descriptor " + std::to_string(with.native_handle());
@@ -43,6 +31,11 @@ std::error_code to_code(std::int32_t result) noexcept {
   } catch (const std::system_error&) {  // a broken connection does not know any more
   }
   throw_failure(result, what + whom);
+}
+
+/// Moving nothing is a point like any other.
+void pass_point(call_site where) {
+  detail::enter_point(detail::here("reading or writing"), where);
 }
 
 /// What is left to write of several pieces, as many at a time as fit.
@@ -127,6 +120,7 @@ std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, call_site
 std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, std::size_t& done,
                                           call_site where) {
   done = 0;
+  if (buffer.empty()) pass_point(where);
   while (done < buffer.size()) {
     const std::int32_t got = receive(buffer.subspan(done), true, where);
     if (got < 0) fail(*this, got, "read from");
@@ -155,6 +149,9 @@ MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, call_site w
 MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, std::size_t& done,
                                     call_site where) {
   done = 0;
+  if (data.empty()) [[unlikely]] {
+    pass_point(where);
+  }
   while (done < data.size()) {
     const std::int32_t sent = send(data.subspan(done), true, where);
     if (sent < 0) [[unlikely]] {
@@ -167,6 +164,7 @@ MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, std::size_t
 void stream::write(std::span<const std::byte> data, std::error_code& ec,
                    call_site where) {
   ec.clear();
+  if (data.empty()) pass_point(where);
   while (!data.empty()) {
     const std::int32_t sent = send(data, true, where);
     ec = to_code(sent);
@@ -183,6 +181,7 @@ void stream::write(detail::byte_pieces pieces, call_site where) {
 void stream::write(detail::byte_pieces pieces, std::size_t& done, call_site where) {
   done = 0;
   piece_window left(pieces);
+  if (left.empty()) pass_point(where);
   while (!left.empty()) {
     msghdr message{};
     const std::span<iovec> next = left.next();
