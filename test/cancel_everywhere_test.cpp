@@ -167,14 +167,14 @@ TEST_SUITE("cancel_everywhere finds") {
     REQUIRE(failures.size() == 7);
     // The accept came first, so that it is the sleep that throws.
     const auto in_accept = [](const std::string& how) {
-      return "point 3, in fiber \"f\": waits for its turn; cancelled " + how +
+      return "point 4, in fiber \"f\": waits for its turn; cancelled " + how +
              ": 1 descriptor is open";
     };
     CHECK(failures[0] == in_accept("in it"));
     CHECK(failures[1] == in_accept("in it as a deadline came"));
     CHECK(failures[2] == in_accept("in it, twice"));
     const std::vector<std::string> sleeping(failures.begin() + 3, failures.end());
-    CHECK((sleeping == in_sleep(4, "1 descriptor is open")));
+    CHECK((sleeping == in_sleep(5, "1 descriptor is open")));
   }
 
   TEST_CASE("a message that nobody owns any more") {

@@ -184,9 +184,7 @@ TEST_SUITE("udp") {
       const std::uint16_t port = at.local().port();
       CHECK(complaint_of([&] { (void)udp::bind("127.0.0.1", port); }) ==
             "bind to 127.0.0.1:" + std::to_string(port) + ": Address already in use");
-      auto receiver = spin([&] {
-        CHECK_THROWS_AS(receive_one(at), closed_error);
-      });
+      auto receiver = spin([&] { CHECK_THROWS_AS(receive_one(at), closed_error); });
       yield();
       at.close();
       receiver.await();

@@ -245,8 +245,9 @@ TEST_SUITE("kernel: races") {
         });
         for (int i = 0; ended.load() < few; ++i) {
           auto server = spin([&] {
-            door.accept_loop({.grace = i % 2 == 0 ? duration(1h) : duration()},
-                             [](tcp::stream& peer) { peer.write("s"); });
+            door.accept_loop(
+                {.grace = i % 2 == 0 ? duration(1h) : duration(), .keep_listening = true},
+                [](tcp::stream& peer) { peer.write("s"); });
           });
           dawdle(i);
           dawdle(i / 4);
