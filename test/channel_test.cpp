@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "test/support/channels.hpp"
 #include "test/support/trace.hpp"
 #include "test/support/trouble.hpp"
 
@@ -16,25 +17,10 @@
 namespace motet {
 namespace {
 
+using test::drain;
+using test::senders;
 using test::trace;
 using test::trouble;
-
-/// All that lies in it, as text.
-std::string drain(channel<int>& ch) {
-  std::string all;
-  while (const auto value = ch.try_receive())
-    all += std::to_string(*value) + " ";
-  return all;
-}
-
-/// Sends 1 to `count`, one fiber each, which wait in this order.
-std::vector<fiber<>> senders(channel<int>& ch, int count) {
-  std::vector<fiber<>> all;
-  for (int i = 1; i <= count; ++i)
-    all.push_back(spin([&ch, i] { ch.send(i); }));
-  testing::settle();
-  return all;
-}
 
 TEST_SUITE("channel: cancellation") {
   TEST_CASE("C-02: a cancelled send leaves the value with the sender") {

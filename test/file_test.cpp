@@ -41,7 +41,7 @@ std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
 
-std::string text_of(std::span<const std::byte> bytes) {
+std::string text_in(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -50,7 +50,7 @@ constexpr open_options for_all{.write = true, .create = true};
 std::string content_of(const std::string& path) {
   file f = file::open(path);
   std::array<std::byte, 256> room{};
-  return text_of(f.read_exactly(room));
+  return text_in(f.read_exactly(room));
 }
 
 /// The text of the error that `f` throws.
@@ -70,14 +70,14 @@ TEST_SUITE("file") {
       std::array<std::byte, 64> room{};
       f.pwrite("ut re mi", 0);
       f.pwrite("RE", 3);
-      CHECK(text_of(f.pread(std::span(room).first(5), 3)) == "RE mi");
-      CHECK(text_of(f.pread(room, 6)) == "mi");
+      CHECK(text_in(f.pread(std::span(room).first(5), 3)) == "RE mi");
+      CHECK(text_in(f.pread(room, 6)) == "mi");
       CHECK(f.pread(room, 8).empty());
       CHECK(f.pread(room, 1000).empty());
-      CHECK(text_of(f.pread_exactly(std::span(room).first(4), 0)) == "ut R");
-      CHECK(text_of(f.read(std::span(room).first(2))) == "ut");
+      CHECK(text_in(f.pread_exactly(std::span(room).first(4), 0)) == "ut R");
+      CHECK(text_in(f.read(std::span(room).first(2))) == "ut");
       f.write("...");
-      CHECK(text_of(f.read_exactly(room)) == " mi");
+      CHECK(text_in(f.read_exactly(room)) == " mi");
       CHECK(f.read(room).empty());
       CHECK(content_of(here + "one") == "ut... mi");
       f.truncate(2);
@@ -103,14 +103,14 @@ TEST_SUITE("file") {
       std::array<std::byte, 64> far{};
       const std::array<std::span<std::byte>, 2> into{near, far};
       CHECK(f.pread(into, 3) == 13);
-      CHECK(text_of(near) + text_of(std::span(far).first(9)) == "re miut re mi");
+      CHECK(text_in(near) + text_in(std::span(far).first(9)) == "re miut re mi");
       CHECK(f.read(into) == 8);
       std::size_t done = 0;
       f.pwrite(bytes_of("fa"), 16, done);
       CHECK(done == 2);
       f.write(bytes_of("sol"), done);
       CHECK(done == 3);
-      CHECK(text_of(f.read_exactly(std::span(far).first(0), done)).empty());
+      CHECK(text_in(f.read_exactly(std::span(far).first(0), done)).empty());
       CHECK(f.write_some(bytes_of("la")) == 2);
       const std::vector<std::span<const std::byte>> many(3000, bytes_of("x"));
       f.pwrite(many, 0);
@@ -220,7 +220,7 @@ TEST_SUITE("file") {
           const std::string mine = std::to_string(100 + i);
           f.pwrite(mine, 3 * i);
           std::array<std::byte, 3> room{};
-          CHECK(text_of(f.pread(room, 3 * i)) == mine);
+          CHECK(text_in(f.pread(room, 3 * i)) == mine);
         }));
       }
       for (fiber<>& each : all)
@@ -326,7 +326,7 @@ TEST_SUITE("file") {
         const auto read = [&] {
           file f = file::open(name);
           std::array<std::byte, 64> room{};
-          got = text_of(f.read_exactly(room));
+          got = text_in(f.read_exactly(room));
         };
         const auto write = [&] {
           file::open(name, {.read = false, .write = true}).write("ut re mi");

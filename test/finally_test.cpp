@@ -17,10 +17,6 @@ namespace {
 using test::trace;
 using test::trouble;
 
-std::string text_of(const std::exception_ptr& error) {
-  return describe(error);
-}
-
 TEST_SUITE("finally") {
   TEST_CASE("M-25: a finalizer runs shielded, whatever ends the block") {
     trace log;
@@ -59,7 +55,7 @@ TEST_SUITE("finally") {
       testing::settle();
       const auto e = f.interrupt("enough");
       REQUIRE(e.failed());
-      CHECK(text_of(e.error()) == "cleanup");
+      CHECK(describe(e.error()) == "cleanup");
       CHECK(e.reason().message == "enough");
       CHECK_FALSE(e.stopped());
     });
@@ -112,10 +108,10 @@ TEST_SUITE("finally") {
       });
       const auto e = f.outcome();
       REQUIRE(e.failed());
-      CHECK(text_of(e.error()) == "e1");
+      CHECK(describe(e.error()) == "e1");
       REQUIRE(e.cause().errors().size() == 2);
-      CHECK(text_of(e.cause().errors()[0]) == "e2");
-      CHECK(text_of(e.cause().errors()[1]) == "e3");
+      CHECK(describe(e.cause().errors()[0]) == "e2");
+      CHECK(describe(e.cause().errors()[1]) == "e3");
     });
   }
 
@@ -130,8 +126,8 @@ TEST_SUITE("finally") {
         CHECK(std::string(e.what()) == "e1");
         const auto why = cause_of(e);
         REQUIRE(why.errors().size() == 2);
-        CHECK(text_of(why.errors()[0]) == "e2");
-        CHECK(text_of(why.errors()[1]) == "e3");
+        CHECK(describe(why.errors()[0]) == "e2");
+        CHECK(describe(why.errors()[1]) == "e3");
       };
       try {
         with_scope([&](scope&) { failing(); });
@@ -160,9 +156,9 @@ TEST_SUITE("finally") {
         CHECK(false);
       } catch (const exception_group& g) {
         REQUIRE(g.errors().size() == 3);
-        CHECK(text_of(g.errors()[0]) == "child");
-        CHECK(text_of(g.errors()[1]) == "f1");
-        CHECK(text_of(g.errors()[2]) == "f2");
+        CHECK(describe(g.errors()[0]) == "child");
+        CHECK(describe(g.errors()[1]) == "f1");
+        CHECK(describe(g.errors()[2]) == "f2");
       }
     });
   }
@@ -180,7 +176,7 @@ TEST_SUITE("finally") {
       const auto e = f.outcome();
       CHECK(e.has_value());
       REQUIRE(e.cause().errors().size() == 1);
-      CHECK(text_of(e.cause().errors()[0]) == "c");
+      CHECK(describe(e.cause().errors()[0]) == "c");
     });
   }
 
@@ -263,7 +259,7 @@ TEST_SUITE("finally") {
       } catch (const trouble& e) {
         CHECK(std::string(e.what()) == "u");
         REQUIRE(cause_of(e).errors().size() == 1);
-        CHECK(text_of(cause_of(e).errors()[0]) == "r");
+        CHECK(describe(cause_of(e).errors()[0]) == "r");
       }
     });
   }

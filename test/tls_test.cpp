@@ -77,7 +77,7 @@ void talk(Client client, Server server) {
 
 /// What `f` complains of.
 template <class F>
-std::string complaint_of(F f) {
+std::string tls_complaint_of(F f) {
   try {
     f();
   } catch (const tls_error& error) {
@@ -119,10 +119,10 @@ TEST_SUITE("example: TLS") {
       for (const bool believed : {true, false}) {
         auto [near, far] = connect_pair();
         auto serving = spin([over = std::move(far)]() mutable {
-          return complaint_of([&] { tls_stream(std::move(over), *both().server); });
+          return tls_complaint_of([&] { tls_stream(std::move(over), *both().server); });
         });
         const tls_context believes_nobody = tls_context::client();
-        const std::string why = complaint_of([&, &near = near] {
+        const std::string why = tls_complaint_of([&, &near = near] {
           tls_stream(std::move(near), believed ? *both().client : believes_nobody,
                      believed ? "example.org" : "localhost");
         });
@@ -147,11 +147,12 @@ TEST_SUITE("example: TLS") {
     testing::run([] {
       auto [near, far] = connect_pair();
       near.write("GET / HTTP/1.0\r\n\r\n");
-      CHECK(complaint_of([&far = far] { tls_stream(std::move(far), *both().server); }) ==
-            "shake hands with a client: http request");
+      CHECK(tls_complaint_of([&far = far] {
+              tls_stream(std::move(far), *both().server);
+            }) == "shake hands with a client: http request");
       talk([](tls_stream& peer) { peer.transport().close(); },
            [](tls_stream& peer) {
-             CHECK(complaint_of([&] { read_text(peer); }) ==
+             CHECK(tls_complaint_of([&] { read_text(peer); }) ==
                    "read by TLS: the peer has hung up without a goodbye");
              CHECK(peer.broken());
            });
@@ -185,14 +186,14 @@ TEST_SUITE("example: TLS") {
                   false);
             CHECK((done > 0 && done < much.size() && done % 16'384 == 0));
             CHECK(peer.broken());
-            CHECK(complaint_of([&] { peer.write("more"); }) ==
+            CHECK(tls_complaint_of([&] { peer.write("more"); }) ==
                   "a TLS stream that was cut short cannot be gone on with");
             CHECK_FALSE(peer.shut_down());
           },
           [](tls_stream& peer) {
             sleep_until(time_point(2s));
             // The client has closed with something unread: the tickets of a handshake.
-            CHECK(complaint_of([&] {
+            CHECK(tls_complaint_of([&] {
                     for (;;)
                       read_text(peer);
                   }) == "Connection reset by peer");

@@ -24,7 +24,7 @@ std::int32_t take_error(sim_socket& at, std::int32_t otherwise) noexcept {
   return error != 0 ? error : otherwise;
 }
 
-short readiness(const sim_socket& at, bool room) noexcept {
+short readiness_of(const sim_socket& at, bool room) noexcept {
   const bool ended = at.heard_all || at.deaf || at.broken;
   int seen = 0;
   if (at.datagrams) {
@@ -308,7 +308,7 @@ sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
 sim_network::outcome sim_network::attempt_one(sim_waiting&, sim_socket& at,
                                               const poll_request& ask) {
   const short state =
-      at.is_pipe() ? pipe_readiness(at) : readiness(at, room_of_peer(at) > 0);
+      at.is_pipe() ? pipe_readiness(at) : readiness_of(at, room_of_peer(at) > 0);
   const int seen = state & (ask.events | POLLERR | POLLHUP);
   return seen != 0 ? outcome(seen) : std::nullopt;
 }

@@ -143,7 +143,7 @@ void info(call& c) {
   c.out.text(text);
 }
 
-constexpr command commands[] = {
+constexpr command of_clients[] = {
     {"ping", -1, ping, true},
     {"echo", 2, echo},
     {"quit", -1, quit, true},
@@ -161,7 +161,7 @@ constexpr command commands[] = {
 }  // namespace
 
 std::span<const command> commands_for_clients() noexcept {
-  return commands;
+  return of_clients;
 }
 
 }  // namespace key_value

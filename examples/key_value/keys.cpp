@@ -103,7 +103,7 @@ void flushall(call& c) {
   c.out.status("OK");
 }
 
-constexpr command commands[] = {
+constexpr command of_keys[] = {
     {"del", -2, del},          {"unlink", -2, del},    {"exists", -2, exists},
     {"type", 2, type},         {"expire", -3, expire}, {"pexpire", -3, pexpire},
     {"persist", 2, persist},   {"ttl", 2, ttl},        {"pttl", 2, pttl},
@@ -114,7 +114,7 @@ constexpr command commands[] = {
 }  // namespace
 
 std::span<const command> commands_for_keys() noexcept {
-  return commands;
+  return of_keys;
 }
 
 }  // namespace key_value

@@ -117,7 +117,7 @@ void brpop(call& c) {
   pop_or_wait(c, list_end::right);
 }
 
-constexpr command commands[] = {
+constexpr command of_lists[] = {
     {"lpush", -3, lpush}, {"rpush", -3, rpush}, {"lpop", -2, lpop},
     {"rpop", -2, rpop},   {"llen", 2, llen},    {"lrange", 4, lrange},
     {"blpop", -3, blpop}, {"brpop", -3, brpop},
@@ -126,7 +126,7 @@ constexpr command commands[] = {
 }  // namespace
 
 std::span<const command> commands_for_lists() noexcept {
-  return commands;
+  return of_lists;
 }
 
 }  // namespace key_value

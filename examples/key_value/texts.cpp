@@ -121,7 +121,7 @@ void decrby(call& c) {
   add(c, -by);
 }
 
-constexpr command commands[] = {
+constexpr command of_texts[] = {
     {"get", 2, get},   {"set", -3, set},  {"mget", -2, mget},    {"mset", -3, mset},
     {"incr", 2, incr}, {"decr", 2, decr}, {"incrby", 3, incrby}, {"decrby", 3, decrby},
 };
@@ -129,7 +129,7 @@ constexpr command commands[] = {
 }  // namespace
 
 std::span<const command> commands_for_texts() noexcept {
-  return commands;
+  return of_texts;
 }
 
 }  // namespace key_value

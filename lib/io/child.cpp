@@ -38,7 +38,7 @@ descriptor open_pidfd(pid_t pid) noexcept {
 
 /// How long to leave a child alone that has no pidfd, before its end is looked for again:
 /// short at first, for programs that are over at once.
-class patience {
+class looks {
  public:
   duration next() noexcept {
     const duration now = span_;
@@ -144,7 +144,7 @@ void child::await_end(call_site where) {
   }
   // Not by a thread of the pool that waits for it: as many children as threads, and
   // whatever else needs the pool would have to wait for one of them.
-  for (patience rest; !has_ended();)
+  for (looks rest; !has_ended();)
     sleep(rest.next(), where);
 }
 
@@ -164,10 +164,10 @@ void child::end_while_blocked(duration grace) noexcept {
     signal_group(SIGTERM);
     signal_group(SIGCONT);
   }
-  for (patience rest; !has_ended() && std::chrono::steady_clock::now() < end;)
+  for (looks rest; !has_ended() && std::chrono::steady_clock::now() < end;)
     block_for(rest.next());
   signal_group(SIGKILL);
-  for (patience rest; !try_reap();)
+  for (looks rest; !try_reap();)
     block_for(rest.next());
 }
 

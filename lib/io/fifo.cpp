@@ -49,7 +49,7 @@ bool has_writer(int reader) {
 }
 
 /// Parks longer each time.
-class patience {
+class longer_pauses {
  public:
   void wait(call_site where) {
     sleep(pause_, where);
@@ -70,7 +70,7 @@ std::int32_t open_once(const std::string& path, int flags, unsigned mode,
 
 std::int32_t open_waiting(const std::string& path, int flags, unsigned mode,
                           call_site where) {
-  patience between;
+  longer_pauses between;
   std::int32_t fd = open_once(path, flags, mode, where);
   if ((flags & O_NONBLOCK) != 0 || (fd < 0 && fd != -ENXIO)) return fd;
   while (fd == -ENXIO && is_fifo(path)) {

@@ -26,7 +26,7 @@ class lent_backend : lender, public libev_backend {
   lent_backend() : libev_backend(lent_.get()) {}
 };
 
-const registered usual("libev", [] { return make_libev_backend(); });
+const registered usual_libev("libev", [] { return make_libev_backend(); });
 const registered lent("libev in a user's loop",
                       [] { return std::make_unique<lent_backend>(); });
 

@@ -8,7 +8,7 @@
 namespace motet::contract {
 namespace {
 
-const registered usual("uring", [] { return make_uring_backend(); });
+const registered usual_uring("uring", [] { return make_uring_backend(); });
 
 // Queues that are always full: every path for "no room" is taken, all the time.
 const registered tiny("uring with tiny queues", [] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "test/support/trace.hpp"
 #include "test/support/trouble.hpp"
+#include "test/threads/held_job.hpp"
 #include "test/threads/real_time.hpp"
 
 #include <motet/motet.hpp>
@@ -21,6 +22,7 @@
 namespace motet {
 namespace {
 
+using test::held_job;
 using test::run_for_real;
 using test::trace;
 using test::trouble;
@@ -37,17 +39,6 @@ class counted {
 
  private:
   std::atomic<int>* alive_;
-};
-
-/// Something that a job does when it is told to.
-struct held_job {
-  event begun{0};
-  event go_on{0};
-
-  void operator()() {
-    begun.release();
-    go_on.acquire();
-  }
 };
 
 TEST_SUITE("threads: blocking") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "test/support/trouble.hpp"
+#include "test/threads/held_job.hpp"
 #include "test/threads/real_time.hpp"
 
 #include <motet/motet.hpp>
@@ -15,21 +16,11 @@ namespace motet {
 namespace {
 
 using test::cleanup;
+using test::held_job;
 using test::run_for_real;
 using test::trouble;
 
 using event = std::binary_semaphore;
-
-/// Something that a job does when it is told to.
-struct held_job {
-  event begun{0};
-  event go_on{0};
-
-  void operator()() {
-    begun.release();
-    go_on.acquire();
-  }
-};
 
 TEST_SUITE("threads: called back by jobs") {
   TEST_CASE("a job has its fiber do something, and gets the result") {
