@@ -14,10 +14,12 @@ import resource
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
+
+sys.dont_write_bytecode = True
+from clients.support import read_until, read_until_end, reset
 
 if len(sys.argv) != 2:
     sys.exit(__doc__)
@@ -247,34 +249,12 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def read_until_end(peer):
-    data = b''
-    while more := peer.recv(1 << 16):
-        data += more
-    return data
-
-
-def read_until(peer, text):
-    data = b''
-    while text not in data:
-        more = peer.recv(1 << 16)
-        if not more:
-            raise AssertionError(f'the end came before {text!r}: {data!r}')
-        data += more
-    return data
-
-
 def comes_back(peer, data):
     peer.sendall(data)
     seen = b''
     while len(seen) < len(data) and (more := peer.recv(1 << 16)):
         seen += more
     expect(seen, data, 'what came back')
-
-
-def reset(peer):
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-    peer.close()
 
 
 # --- The checks. The sentence after `def` is the name that is printed. ----------------
