@@ -73,18 +73,20 @@ def known_servers(options):
         Server('raw io_uring, multishot', [uring, '--multishot']),
         Server('raw io_uring, multishot, direct', [uring, '--multishot', '--direct']),
         Server('raw epoll', [epoll]),
+        Server(RAW_LIBEV, ['raw_libev_echo']),
+        Server('libuv', ['uv_echo']),
+        Server('Asio, callbacks', ['asio_echo']),
+        Server('Asio, spawn', ['asio_spawn_echo']),
+        Server('Go', ['go_echo'], env={'GOMAXPROCS': '1'}),
         Server('motet, recv_loop', [motet, '--backend', 'uring'], RECV_LOOP_TARGETS),
         Server('motet, read', [motet, '--read', '--backend', 'uring'], READ_TARGETS),
+        Server('motet on libev, recv_loop', [motet, '--backend', 'libev'], LIBEV_TARGETS),
     ]
-    if options.libev:
-        plain += [
-            Server(RAW_LIBEV, ['raw_libev_echo']),
-            Server('motet on libev, recv_loop', [motet, '--backend', 'libev'],
-                   LIBEV_TARGETS),
-        ]
     timed = [Server(s.name + ', timeout', s.command + ['--timeout'],
-                    without_timeout=s.name)
+                    without_timeout=s.name, env=s.env)
              for s in plain if 'direct' not in s.name]
+    timed.insert(1, Server('raw io_uring, LINK_TIMEOUT', [uring, '--linked'],
+                           without_timeout=plain[0].name))
     chosen = plain + ([] if options.no_timeouts else timed)
     return [s for s in chosen if re.search(options.only, s.name)]
 
@@ -318,7 +320,7 @@ def print_timeouts(run):
         best = min((run.median(s.name, cell) for s in timed
                     if s.raw and run.of(s.name, cell, 'rps')), default=None)
         cost = spread(paired_costs(run, server, cell))
-        target = '' if server.raw else f' (≤ {TIMEOUT_TARGET:.2f})'
+        target = '' if 'motet' not in server.name else f' (≤ {TIMEOUT_TARGET:.2f})'
         print(f'| {server.name} | {cell[1]} '
               f"| {spread(run.of(server.name, cell, 'cpu_us_per_request'))} "
               f'| {cost}{target} '
@@ -370,7 +372,6 @@ def parse():
                         help='how often a disturbed run is done again (3)')
     parser.add_argument('--only', default='', help='servers whose name matches this')
     parser.add_argument('--no-timeouts', action='store_true')
-    parser.add_argument('--libev', action='store_true', help='libev too, by hand and as a backend')
     parser.add_argument('--threads', action='store_true',
                         help='motet on one thread and on two, and Go, in place of all')
     parser.add_argument('--syscalls', action='store_true',

@@ -2,10 +2,10 @@
 #pragma once
 
 /// @file
-/// What the hand-written echo servers share: options, a listening socket, idle timeouts.
+/// What the echo servers beside motet's share: options, a listening socket, timeouts.
 ///
-/// These servers are the limit motet is compared with, so nothing here is on the path of
-/// a message except `idle_list::touch`, which is four stores.
+/// Some of them are the limit motet is compared with, so nothing here is on the path of a
+/// message except `idle_list::touch`, which is four stores.
 
 #include "descriptors.hpp"
 
@@ -30,6 +30,7 @@ struct server_options {
   bool timeout = false;
   bool multishot = false;
   bool direct = false;
+  bool linked = false;
 };
 
 [[noreturn]] inline void die(const char* what, int error) {
@@ -48,31 +49,33 @@ inline std::uint16_t parse_port(const char* text) {
   return static_cast<std::uint16_t>(port);
 }
 
-/// Whether there are --multishot and --direct.
+/// Whether there are --multishot, --direct and --linked.
 enum class flavours { none, uring };
 
 /// What the command line says, or the end of the program.
 inline server_options parse(int argc, char** argv, flavours known) {
-  static const option names[] = {{"multishot", no_argument, nullptr, 'm'},
-                                 {"direct", no_argument, nullptr, 'd'},
-                                 {"port", required_argument, nullptr, 'p'},
-                                 {"timeout", no_argument, nullptr, 't'},
-                                 {nullptr, 0, nullptr, 0}};
+  static const option names[] = {
+      {"multishot", no_argument, nullptr, 'm'}, {"direct", no_argument, nullptr, 'd'},
+      {"linked", no_argument, nullptr, 'l'},    {"port", required_argument, nullptr, 'p'},
+      {"timeout", no_argument, nullptr, 't'},   {nullptr, 0, nullptr, 0}};
   const bool all = known == flavours::uring;
   server_options options;
   for (int c = 0;
-       (c = getopt_long(argc, argv, "", all ? names : names + 2, nullptr)) != -1;) {
+       (c = getopt_long(argc, argv, "", all ? names : names + 3, nullptr)) != -1;) {
     if (c == 'p') options.port = parse_port(optarg);
     if (c == 't') options.timeout = true;
     if (c == 'm') options.multishot = true;
     if (c == 'd') options.direct = true;
+    if (c == 'l') options.linked = true;
     if (c != '?') continue;
     std::fprintf(stderr, "usage: %s [--port N] [--timeout]%s\n", argv[0],
-                 all ? " [--multishot] [--direct]" : "");
+                 all ? " [--multishot] [--direct] [--linked]" : "");
     std::exit(1);
   }
   return options;
 }
+
+constexpr int backlog = 4096;
 
 /// A socket listening on 127.0.0.1. Accepted sockets inherit TCP_NODELAY from it, which
 /// saves a system call per connection.
@@ -89,7 +92,7 @@ inline int listen_on_loopback(std::uint16_t port) {
   socklen_t length = sizeof address;
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   if (bind(fd, generic, length) != 0) die("bind to 127.0.0.1", errno);
-  if (listen(fd, 4096) != 0) die("listen", errno);
+  if (listen(fd, backlog) != 0) die("listen", errno);
   getsockname(fd, generic, &length);
   std::printf("listening on 127.0.0.1:%u\n", unsigned{ntohs(address.sin_port)});
   std::fflush(stdout);

@@ -8,6 +8,7 @@
 /// `--multishot`: receives stay armed and take buffers from a ring that all share.
 /// `--direct`: connections live in the ring's own table instead of the descriptor table.
 /// `--timeout`: hangs up on peers that are silent for a minute.
+/// `--linked`: the same, by a timeout of the kernel's for each receive; plain only.
 
 #include "echo_server.hpp"
 
@@ -183,9 +184,17 @@ class server {
       entry->buf_group = buffer_group;
     } else {
       io_uring_prep_recv(entry, fd, c.buffer->data(), buffer_size, 0);
-      finish(entry, t);
+      finish(entry, t, options_.linked ? IOSQE_IO_LINK : 0U);
+      if (options_.linked) limit_the_last();
     }
     c.receiving = true;
+  }
+
+  void limit_the_last() {
+    static __kernel_timespec limit{idle_limit_ns / 1'000'000'000, 0};
+    io_uring_sqe* entry = next_entry({});
+    io_uring_prep_link_timeout(entry, &limit, 0);
+    entry->user_data = tag{}.pack();
   }
 
   void arm_send(connection& c, const char* from, int length, unsigned buffer) {
@@ -336,6 +345,7 @@ class server {
 
 int main(int argc, char** argv) {
   const server_options options = parse(argc, argv, flavours::uring);
+  if (options.linked && options.multishot) die("--linked with --multishot", EINVAL);
   raise_descriptor_limit();
   server(options).run();
 }

@@ -63,6 +63,7 @@ NEVER = {  # exceptions to the table above
 
 # Libraries of others, and where they are at home.
 THIRD_PARTY = {
+    'asio': ('bench/',),
     'boost': ('examples/http/',),
     'liburing': ('backend/uring/', 'bench/'),
     'ev.h': ('backend/libev/', 'bench/', 'examples/', 'test/'),
