@@ -10,10 +10,11 @@ import argparse
 import json
 import pathlib
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
+
+import results
 
 SIZE = 256 << 20
 DEPTHS = (1, 32, 128)
@@ -64,14 +65,17 @@ def measure(runs, path, depth, repeats):
     return figures
 
 
-def table(title, figures, base, target=None):
-    print(f'\n{title}\n\n| | CPU ns, median | lowest | highest | to {base} |')
-    print('|---|---:|---:|---:|---:|')
-    for name, all_of in figures.items():
-        ratio = statistics.median(a / b for a, b in zip(all_of, figures[base]))
-        aim = f' (≤ {target:.2f})' if target and name == 'motet' else ''
-        print(f'| {name} | {statistics.median(all_of):.0f} | {min(all_of):.0f} | '
-              f'{max(all_of):.0f} | {ratio:.2f}{aim} |', flush=True)
+def make_table(key, title, figures, base, targets):
+    """`figures`: for each column, by name, what each row took."""
+    table = results.Table(key, title, 'ns CPU per operation', [*figures], head='program')
+    for name in dict.fromkeys(name for column in figures.values() for name in column):
+        cells = []
+        for column, target in zip(figures.values(), targets):
+            aim = results.at_most_ratio(target) if target and name == 'motet' else None
+            cells.append(results.Figure(column.get(name, []), aim))
+        table.row(name, cells, raw=name == base)
+    table.compare_with_row(base)
+    return table
 
 
 def parse():
@@ -79,6 +83,7 @@ def parse():
     parser.add_argument('build', type=pathlib.Path, help='the build directory')
     parser.add_argument('--quick', action='store_true', help='a first impression')
     parser.add_argument('--directory', help='where the files are made')
+    results.add_argument(parser)
     options = parser.parse_args()
     options.repeats = 3 if options.quick else 9
     options.reads = 200_000 if options.quick else 1_000_000
@@ -104,14 +109,17 @@ def main():
         with open(path, 'wb') as file:
             for _ in range(SIZE >> 20):
                 file.write(b'x' * (1 << 20))
+        by_depth = {}
         for depth in DEPTHS:
             plain = {'pread': run_ours('raw_uring_files', options, '--plain')}
             runs = reads | (plain if depth == 1 else {})
-            table(f'4 KiB read at random places, {depth} at a time.',
-                  measure(runs, path, depth, options.repeats), raw, TARGETS.get(depth))
+            by_depth[f'{depth} at a time'] = measure(runs, path, depth, options.repeats)
+        results.publish(make_table('files_read', '4 KiB read at random places', by_depth, raw,
+                                   [TARGETS.get(depth) for depth in DEPTHS]), options.tables)
         path = pathlib.Path(place) / 'written'
-        table(f'{WRITE_BLOCK >> 10} KiB written at a time, one after the other, into memory.',
-              measure(writes, path, 1, options.repeats), raw)
+        written = {'one at a time': measure(writes, path, 1, options.repeats)}
+        results.publish(make_table('files_written', f'{WRITE_BLOCK >> 10} KiB written, one '
+                                   'after the other', written, raw, [None]), options.tables)
 
 
 if __name__ == '__main__':

@@ -12,11 +12,12 @@ import pathlib
 import re
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+import results
 
 SERVER_CORE, LOAD_CORE = '0', '1'
 START_SECONDS = 10
@@ -150,24 +151,20 @@ def measure(command, environment, connections, seconds):
             'waited': (after[1] - before[1]) / window}
 
 
-def spread(values, form='{:.2f}'):
-    low, mid, high = min(values), statistics.median(values), max(values)
-    return f'{form.format(mid)} [{form.format(low)}–{form.format(high)}]'
-
-
-def print_table(samples, connections):
-    print(f'\n### {connections} connections\n')
-    print('| server | CPU µs/request | to nginx (target) | requests/s | p50 µs | p99 µs |')
-    print('|---|---|---|---|---|---|')
-    median = {name: {key: statistics.median(r[key] for r in results) for key in results[0]}
-              for name, results in samples.items() if results}
-    for name, result in median.items():
-        ratio = f'{result["cpu"] / median[PEER]["cpu"]:.2f}' if PEER in median else '–'
-        if name == 'motet':
-            ratio += f' (≤ {TARGET:.2f})'
-        print(f'| {name} | {spread([r["cpu"] for r in samples[name]])} | {ratio} '
-              f'| {spread([r["rps"] for r in samples[name]], "{:,.0f}")} '
-              f'| {result["p50"]:.0f} | {result["p99"]:.0f} |')
+def make_table(samples, connections, note):
+    table = results.Table(
+        f'http_{connections}', f'HTTP, "Hello, world!", {connections} connections',
+        'µs CPU per request', head='server',
+        columns=['CPU', results.Column('requests', '1/s', compared=False),
+                 results.Column('p50', 'µs', compared=False),
+                 results.Column('p99', 'µs', compared=False)])
+    for name, runs in samples.items():
+        cpu, *others = ([run[key] for run in runs] for key in ('cpu', 'rps', 'p50', 'p99'))
+        target = results.at_most_ratio(TARGET) if name == 'motet' else None
+        table.row(name, [results.Figure(cpu, target), *others], raw=name == PEER)
+    table.compare_with_row(PEER)
+    table.notes.append(note)
+    return table
 
 
 def parse():
@@ -176,6 +173,7 @@ def parse():
     parser.add_argument('--quick', action='store_true', help='a first impression')
     parser.add_argument('--reps', type=int, help='default 5; 3 if quick')
     parser.add_argument('--seconds', type=int, help='of a repeat: default 2; 1 if quick')
+    results.add_argument(parser)
     options = parser.parse_args()
     options.reps = options.reps or (3 if options.quick else 5)
     options.seconds = options.seconds or (1 if options.quick else 2)
@@ -188,7 +186,6 @@ def main():
         print('Not run: wrk is not installed')
         return 1
     servers = list(commands(options.build))
-    results = []
     for connections in 50, 500:
         samples = {name: [] for name, _, _ in servers}
         for repeat in range(options.reps):
@@ -197,12 +194,12 @@ def main():
                                              options.seconds))
             print(f'http: {connections} connections, repeat {repeat + 1} of {options.reps}',
                   file=sys.stderr)
-        print_table(samples, connections)
-        results += [r for each in samples.values() for r in each]
-    disturbed = sum(r['waited'] > DISTURBED for r in results)
-    print(f'\n{options.reps} interleaved repeats of {options.seconds} s; median '
-          f'[lowest–highest]. In {disturbed} of {len(results)} runs the server waited for '
-          f'its core for more than {DISTURBED:.0%} of the time.')
+        runs = [run for each in samples.values() for run in each]
+        disturbed = sum(run['waited'] > DISTURBED for run in runs)
+        note = (f'{options.reps} interleaved repeats of {options.seconds} s. In {disturbed} '
+                f'of {len(runs)} runs the server waited for its core for more than '
+                f'{DISTURBED:.0%} of the time.')
+        results.publish(make_table(samples, connections, note), options.tables)
     return 0
 
 

@@ -13,11 +13,12 @@ import re
 import select
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+import results
 
 SERVER_CORE, LOAD_CORE = '0', '1'
 START_SECONDS = 5
@@ -92,44 +93,37 @@ def measure_once(name, options, test, pipeline):
         start, (cpu, waited) = time.monotonic(), process.account()
         seen = load(process, options, test, pipeline, requests)
         seconds, (cpu_after, waited_after) = time.monotonic() - start, process.account()
-    return {'rps': seen['rps'], 'p99': seen['p99_latency_ms'],
+    return {'rps': seen['rps'],
             'cpu': (cpu_after - cpu) / requests * 1e6,
             'waited': (waited_after - waited) / seconds}
 
 
 def measure(name, options, test, pipeline):
     """One run; again if it was disturbed, and the least disturbed of them counts."""
-    results = []
+    runs = []
     for _ in range(1 + options.retries):
-        results.append(measure_once(name, options, test, pipeline))
-        if results[-1]['waited'] <= DISTURBED:
+        runs.append(measure_once(name, options, test, pipeline))
+        if runs[-1]['waited'] <= DISTURBED:
             break
-    return min(results, key=lambda r: r['waited'])
+    return min(runs, key=lambda r: r['waited'])
 
 
-def spread(values, form='{:.2f}'):
-    low, mid, high = min(values), statistics.median(values), max(values)
-    return f'{form.format(mid)} [{form.format(low)}–{form.format(high)}]'
-
-
-def print_table(options, pipeline, samples):
-    print(f'\n### {options.conns} connections, {pipeline} '
-          f'request{"s" * (pipeline > 1)} at a time\n')
-    print(f'| request | server | requests/s | to {PEER} (target) | CPU µs/request '
-          f'| to {PEER} | p99 ms |')
-    print('|---|---|---|---|---|---|---|')
-    for test in options.tests:
-        for name in options.servers:
-            mine, theirs = samples[(name, test, pipeline)], samples[(PEER, test, pipeline)]
-            # Repeat by repeat: what drifts, drifts in both.
-            faster = [m['rps'] / t['rps'] for m, t in zip(mine, theirs)]
-            cheaper = [m['cpu'] / t['cpu'] for m, t in zip(mine, theirs)]
-            target = ' (≥ 1.00)' * (name == 'motet')
-            print(f'| {NAMES.get(test, test)} | {name} '
-                  f"| {spread([m['rps'] for m in mine], '{:,.0f}')} "
-                  f'| {spread(faster)}{target} | {spread([m["cpu"] for m in mine])} '
-                  f'| {spread(cheaper)} '
-                  f'| {statistics.median(m["p99"] for m in mine):.2f} |')
+def make_table(options, pipeline, samples, note):
+    many = f'{pipeline} requests at a time' if pipeline > 1 else 'one request at a time'
+    tests = [NAMES.get(test, test) for test in options.tests]
+    columns = [results.Column(f'{test}, {what}', unit, compared=what == 'CPU')
+               for test in tests
+               for what, unit in (('CPU', ''), ('requests', '1/s'))]
+    table = results.Table(
+        f'key_value_{pipeline}', f'Key-value server, {options.conns} connections, {many}',
+        'µs CPU per request', columns, head='server')
+    for name in options.servers:
+        cells = [[run[key] for run in samples[(name, test, pipeline)]]
+                 for test in options.tests for key in ('cpu', 'rps')]
+        table.row(name, cells, raw=name == PEER)
+    table.compare_with_row(PEER)
+    table.notes.append(note)
+    return table
 
 
 def numbers(text):
@@ -147,6 +141,7 @@ def parse():
     parser.add_argument('--reps', type=int, default=5)
     parser.add_argument('--seconds', type=float, default=2)
     parser.add_argument('--retries', type=int, default=1)
+    results.add_argument(parser)
     options = parser.parse_args()
     if options.quick:
         options.reps, options.seconds, options.retries = 2, 0.5, 0
@@ -168,13 +163,12 @@ def main():
                     samples.setdefault((name, test, pipeline), []).append(
                         measure(name, options, test, pipeline))
         print(f'key_value: repeat {repeat + 1} of {options.reps} done', file=sys.stderr)
-    for pipeline in options.pipelines:
-        print_table(options, pipeline, samples)
     runs = [run for several in samples.values() for run in several]
     busy = sum(run['waited'] > DISTURBED for run in runs)
-    print(f'\n{options.reps} interleaved repeats of {options.seconds} s; median '
-          f'[lowest–highest]; ratios repeat by repeat. The server waited for its core for '
-          f'more than {DISTURBED:.0%} of the time in {busy} of {len(runs)} runs.')
+    note = (f'{options.reps} interleaved repeats of {options.seconds} s. The server waited for '
+            f'its core for more than {DISTURBED:.0%} of the time in {busy} of {len(runs)} runs.')
+    for pipeline in options.pipelines:
+        results.publish(make_table(options, pipeline, samples, note), options.tables)
     return 0
 
 

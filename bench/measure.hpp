@@ -2,16 +2,15 @@
 #pragma once
 
 /// @file
-/// Measuring inside one thread: rows, repeats in fresh processes, Markdown.
+/// Measuring inside one thread: rows, and trials in processes of their own.
 ///
-/// A benchmark has a trial, which runs once per repeat in a child process of its own: it
-/// starts from a clean heap and fresh stacks, cannot disturb the next, and a crash or a
-/// hang costs one row. What is measured and its hand-written limit run in the same child.
+/// A benchmark has a trial, which runs once per repeat. micro.py starts a process for
+/// each: it has a clean heap and fresh stacks, cannot disturb the next, and a crash or a
+/// hang costs one row. What is measured and its hand-written limit share the process.
 
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,28 +36,26 @@ struct benchmark {
   std::vector<row> rows;
   /// Returns a finding per row, or leaves by `finish_trial`.
   std::function<std::vector<finding>()> trial;
-  unsigned seconds_at_most = 60;
 };
 
 struct measure_options {
-  int repeats = 5;
   bool quick = false;
   bool million = false;
-  std::string only = ".";
 };
 
 /// CPU time of this thread in nanoseconds: what others do to the core meanwhile does not
 /// count. A system call of some hundred nanoseconds, so only around long windows.
 std::int64_t cpu_ns();
 
-/// Ends the child here and now, without running down what it has built.
+/// Prints the findings and ends the process here and now, without running down what it
+/// has built.
 [[noreturn]] void finish_trial(const std::vector<finding>& findings);
 
 /// A field of /proc/self/status in bytes.
 double own_status(const char* field);
 
-/// Runs the repeats and prints the rows. Returns whether all trials succeeded.
-bool run_benchmark(const benchmark& b, const measure_options& options);
+/// All rows of all benchmarks, a line of JSON each.
+void print_rows(const std::vector<benchmark>& all);
 
 /// Nanoseconds of CPU time per call of `body`.
 template <class Body>

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
 
 /// @file
-/// What motet costs inside one thread, as rows of a Markdown table.
+/// What motet costs inside one thread: one trial at a time, for micro.py.
 
 #include "descriptors.hpp"
 #include "measure.hpp"
 
 #include <cstdio>
 #include <cstdlib>
-#include <regex>
-#include <string>
+#include <exception>
+#include <utility>
 #include <vector>
 
 #include <getopt.h>
-#include <sched.h>
 
 namespace {
 
@@ -21,92 +20,73 @@ using namespace bench;
 
 [[noreturn]] void usage(const char* program) {
   std::fprintf(stderr,
-               "usage: %s [--quick] [--only REGEX] [--reps N] [--million] [--cpu N]\n"
-               "  --quick     fewer rounds per repeat\n"
-               "  --only      rows whose name matches\n"
-               "  --reps      repeats of each row, 5 at least (5)\n"
-               "  --million   also weigh 1,000,000 parked fibers (some 5 GB)\n"
-               "  --cpu       the core to stay on (0)\n",
+               "usage: %s [--quick] [--million] --list | --trial N\n"
+               "  --list      print the rows of all benchmarks\n"
+               "  --trial     run one benchmark once; print value and limit of its rows\n"
+               "  --quick     fewer rounds\n"
+               "  --million   also weigh 1,000,000 parked fibers (some 5 GB)\n",
                program);
   std::exit(1);
 }
 
 struct arguments {
   measure_options measure;
-  int cpu = 0;
+  long trial = -1;
 };
 
 arguments parse(int argc, char** argv) {
-  static const option names[] = {{"quick", no_argument, nullptr, 'q'},
-                                 {"only", required_argument, nullptr, 'o'},
-                                 {"reps", required_argument, nullptr, 'r'},
+  static const option names[] = {{"list", no_argument, nullptr, 'l'},
+                                 {"trial", required_argument, nullptr, 't'},
+                                 {"quick", no_argument, nullptr, 'q'},
                                  {"million", no_argument, nullptr, 'm'},
-                                 {"cpu", required_argument, nullptr, 'c'},
                                  {nullptr, 0, nullptr, 0}};
   arguments args;
   for (int c = 0; (c = getopt_long(argc, argv, "", names, nullptr)) != -1;) {
     switch (c) {
+      case 'l':
+        args.trial = -1;
+        break;
+      case 't':
+        args.trial = std::atol(optarg);
+        break;
       case 'q':
         args.measure.quick = true;
         break;
-      case 'o':
-        args.measure.only = optarg;
-        break;
-      case 'r':
-        args.measure.repeats = std::atoi(optarg);
-        break;
       case 'm':
         args.measure.million = true;
-        break;
-      case 'c':
-        args.cpu = std::atoi(optarg);
         break;
       default:
         usage(argv[0]);
     }
   }
-  if (args.measure.repeats < 5 || args.measure.repeats > 1000) usage(argv[0]);
-  if (args.cpu < 0 || args.cpu >= CPU_SETSIZE) usage(argv[0]);
   return args;
 }
 
-void stay_on(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(cpu), &set);
-  if (sched_setaffinity(0, sizeof set, &set) != 0) {
-    std::fprintf(stderr, "cannot stay on core %d, goes on where it may\n", cpu);
+std::vector<benchmark> all_benchmarks(const measure_options& options) {
+  std::vector<benchmark> all;
+  for (const auto& group : {fiber_benchmarks, sync_benchmarks, timeout_benchmarks,
+                            stop_benchmarks, memory_benchmarks}) {
+    for (benchmark& b : group(options))
+      all.push_back(std::move(b));
   }
-}
-
-bool wanted(const benchmark& b, const std::regex& only) {
-  for (const row& r : b.rows) {
-    if (std::regex_search(r.what, only)) return true;
-  }
-  return false;
+  return all;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const arguments args = parse(argc, argv);
-  std::regex only;
+  const std::vector<benchmark> all = all_benchmarks(args.measure);
+  if (args.trial < 0) {
+    print_rows(all);
+    return 0;
+  }
+  if (static_cast<std::size_t>(args.trial) >= all.size()) usage(argv[0]);
+  raise_descriptor_limit();
   try {
-    only = args.measure.only;
-  } catch (const std::regex_error& error) {
-    std::fprintf(stderr, "--only: %s\n", error.what());
+    finish_trial(all[static_cast<std::size_t>(args.trial)].trial());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }
-  raise_descriptor_limit();
-  stay_on(args.cpu);
-  std::printf("| what | motet | unit | limit, by hand | target | met |\n");
-  std::printf("|---|---|---|---|---|---|\n");
-  bool good = true;
-  for (const auto& group : {fiber_benchmarks, sync_benchmarks, timeout_benchmarks,
-                            stop_benchmarks, memory_benchmarks}) {
-    for (const benchmark& b : group(args.measure)) {
-      if (wanted(b, only)) good = run_benchmark(b, args.measure) && good;
-    }
-  }
-  return good ? 0 : 1;
 }

@@ -109,15 +109,15 @@ double two_switches(long rounds) {
 
 std::vector<benchmark> sync_benchmarks(const measure_options& options) {
   const long million = options.quick ? 250'000 : 1'000'000;
-  const benchmark lock = row_of("mutex: lock and unlock, uncontended", 3, "", nullptr,
+  const benchmark lock = row_of("mutex, locked and unlocked", 3, "", nullptr,
                                 mutex_in_and_out, 20 * million);
   const benchmark lock_for_threads =
       row_of(lock.rows.front().what, none, "atomic exchange and a store", bare_spin_lock,
              mutex_in_and_out, 20 * million);
   const benchmark pass =
-      row_of("channel: there and back, two fibers, two channels without room", 50,
-             "two bare switches", two_switches, channel_there_and_back, 2 * million);
-  const benchmark permit = row_of("semaphore: acquire and release", none, "", nullptr,
+      row_of("channel without room, there and back", 50, "two bare switches",
+             two_switches, channel_there_and_back, 2 * million);
+  const benchmark permit = row_of("semaphore, acquired and released", none, "", nullptr,
                                   semaphore_in_and_out, 20 * million);
   return {lock, pass, permit, among_threads(lock_for_threads), among_threads(pass)};
 }

@@ -162,7 +162,7 @@ class Table:
 
     def markdown(self):
         """The table, and the notes below it; no heading."""
-        heads, ratios = [f'{self.head} ({self.unit})' if self.unit else self.head], []
+        heads, ratios = [f'{self.head} ({self.unit})'.strip() if self.unit else self.head], []
         for number, column in enumerate(self.columns):
             figures = [row.cells[number] for row in self.rows]
             has_ratio = any(isinstance(f, Figure) and f.ratio is not None for f in figures)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Sends a file over TCP by sendfile(2) and by motet, in turn; prints a table of medians.
+"""Sends a file over TCP by sendfile(2) and by motet, in turn; prints a table.
 
 usage: stream_file.py BUILD [--repeats N] [--megabytes N] [--libev] [--quick]
 """
@@ -9,10 +9,13 @@ import json
 import os
 import pathlib
 import socket
-import statistics
 import subprocess
 import tempfile
 import threading
+
+import results
+
+RAW = 'sendfile(2)'
 
 
 def receive_all(listener):
@@ -42,6 +45,7 @@ def main():
     parser.add_argument('--megabytes', type=int, default=1024)
     parser.add_argument('--libev', action='store_true')
     parser.add_argument('--quick', action='store_true', help='one run of 256 MiB')
+    results.add_argument(parser)
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.repeats, arguments.megabytes = 1, 256
@@ -50,7 +54,7 @@ def main():
         for _ in range(arguments.megabytes):
             file.write(os.urandom(1 << 20))
         file.flush()
-        ways = {'sendfile(2)': ([programs / 'raw_send_file', file.name], None)}
+        ways = {RAW: ([programs / 'raw_send_file', file.name], None)}
         for backend in ['uring'] + ['libev'] * arguments.libev:
             motet = [programs / 'motet_send_file', file.name]
             ways[f'motet {backend}, `copy(file, stream)`'] = motet, backend
@@ -60,19 +64,16 @@ def main():
             for name, (command, backend) in ways.items():
                 seen[name].append(measure(command, backend))
 
-    def median(name, what):
-        return statistics.median(each[what] for each in seen[name])
-
-    print(f'{arguments.megabytes} MiB of a file in memory over TCP to a receiver on this '
-          f'machine, medians of {arguments.repeats}.\n')
-    print('| | MiB/s | × | sender\'s processor, ms | × |\n|---|---|---|---|---|')
-    first = next(iter(ways))
-    for name in ways:
-        rate = arguments.megabytes / median(name, 'seconds')
-        share = median(first, 'seconds') / median(name, 'seconds')
-        used = median(name, 'processor')
-        print(f'| {name} | {rate:.0f} | {share:.2f} | {used * 1000:.0f} | '
-              f'{used / median(first, "processor"):.2f} |')
+    table = results.Table(
+        'stream_file', f'{arguments.megabytes} MiB of a file in memory over TCP',
+        'ns CPU per KiB', head='sender',
+        columns=['CPU of the sender', results.Column('rate', 'MiB/s', compared=False)])
+    for name, runs in seen.items():
+        table.row(name, [[run['processor'] * 1e9 / arguments.megabytes / 1024 for run in runs],
+                         [arguments.megabytes / run['seconds'] for run in runs]],
+                  raw=name == RAW)
+    table.compare_with_row(RAW)
+    results.publish(table, arguments.tables)
 
 
 main()

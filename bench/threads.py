@@ -7,9 +7,10 @@ Every program is run once, then each again. Prints a Markdown table.
 import argparse
 import json
 import pathlib
-import statistics
 import subprocess
 import sys
+
+import results
 
 BASE = 'std::mutex, std::condition_variable'
 PROGRAMS = {
@@ -19,7 +20,7 @@ PROGRAMS = {
     'Go channels': ['go_threads', 'free'],
     'Go channels, each goroutine locked to a thread': ['go_threads', 'locked'],
 }
-COLUMNS = {'round_trip_ns': 'there and back, ns', 'one_way_ns': 'one way, ns per message'}
+COLUMNS = {'round_trip_ns': 'there and back', 'one_way_ns': 'one way, each'}
 
 
 def measure(options, command):
@@ -50,24 +51,20 @@ def collect(options):
     return samples, failures
 
 
-def cells(samples, base, key):
-    """The median, the range and the ratio of the medians."""
-    values = [s[key] for s in samples]
-    middle = statistics.median(values)
-    ratio = '–'
-    if base:
-        ratio = f'{middle / statistics.median(s[key] for s in base):.2f}'
-    return f'{middle:,.0f} [{min(values):,.0f}–{max(values):,.0f}] | {ratio}'
-
-
-def print_table(samples, base):
-    titles = ' | '.join(f'{title} | to the first' for title in COLUMNS.values())
-    print(f'| | {titles} |')
-    print('|---|' + '---|---|' * len(COLUMNS))
-    for name, results in samples.items():
-        if results:
-            row = ' | '.join(cells(results, base, key) for key in COLUMNS)
-            print(f'| {name} | {row} |')
+def make_table(options, samples, failures):
+    table = results.Table('threads', 'Messages between two threads', 'ns',
+                          [*COLUMNS.values()], head='between')
+    for name, runs in samples.items():
+        if runs:
+            table.row(name, [[run[key] for run in runs] for key in COLUMNS],
+                      raw=name == BASE)
+    table.compare_with_row(BASE)
+    table.compared_with = 'the first'
+    table.notes.append(
+        f'{options.reps} interleaved repeats, each of {options.rounds:,} rounds and '
+        f'{options.messages:,} messages; wall clock. The kernel chooses the cores.')
+    table.notes += [f'Left out: {name}: {why}' for name, why in failures.items()]
+    return table
 
 
 def parse():
@@ -77,6 +74,7 @@ def parse():
     parser.add_argument('--reps', type=int, default=5, help='interleaved repeats (5)')
     parser.add_argument('--rounds', type=int, help='there and back (100,000)')
     parser.add_argument('--messages', type=int, help='one way (1,000,000)')
+    results.add_argument(parser)
     options = parser.parse_args()
     usual = (20_000, 200_000) if options.quick else (100_000, 1_000_000)
     options.rounds = options.rounds or usual[0]
@@ -89,12 +87,7 @@ def parse():
 def main():
     options = parse()
     samples, failures = collect(options)
-    print_table(samples, samples[BASE])
-    print(f'\n{options.reps} interleaved repeats, each of {options.rounds:,} rounds and '
-          f'{options.messages:,} messages; wall clock; median [lowest–highest]. The '
-          f'kernel chooses the cores.')
-    for name, why in failures.items():
-        print(f'\nLeft out: {name}: {why}')
+    results.publish(make_table(options, samples, failures), options.tables)
     return 0 if samples[BASE] else 1
 
 

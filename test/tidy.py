@@ -64,7 +64,7 @@ NEVER = {  # exceptions to the table above
 # Libraries of others, and where they are at home.
 THIRD_PARTY = {
     'asio': ('bench/',),
-    'boost': ('examples/http/',),
+    'boost': ('examples/http/', 'bench/'),
     'liburing': ('backend/uring/', 'bench/'),
     'ev.h': ('backend/libev/', 'bench/', 'examples/', 'test/'),
     'doctest': ('test/',),
