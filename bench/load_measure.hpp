@@ -5,6 +5,7 @@
 /// What the load generator measures with: clocks, the kernel's accounts of a process, and
 /// a histogram of latencies.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -17,6 +18,7 @@
 
 #include <dirent.h>
 #include <time.h>
+#include <unistd.h>
 
 namespace bench {
 
@@ -29,6 +31,10 @@ inline std::int64_t now_ns() {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * 1'000'000'000 + t.tv_nsec;
+}
+
+inline std::int64_t seconds_to_ns(double seconds) {
+  return static_cast<std::int64_t>(seconds * 1e9);
 }
 
 /// What the kernel's scheduler did for a process, in nanoseconds.
@@ -78,14 +84,50 @@ inline long resident_kb(int process) {
   return kb;
 }
 
+/// The measured time: what server and load had of the processors meanwhile, and how the
+/// server has grown since before its first connection.
+class window {
+ public:
+  explicit window(int server) : server_(server), grown_kb_(-resident_kb(server)) {}
+
+  void open() {
+    of_server_ = account_of(server_);
+    of_load_ = account_of(getpid());
+    length_ = -now_ns();
+  }
+  void close() {
+    length_ += now_ns();
+    of_server_ = account_of(server_) - of_server_;
+    of_load_ = account_of(getpid()) - of_load_;
+    grown_kb_ += resident_kb(server_);
+  }
+
+  [[nodiscard]] double seconds() const { return static_cast<double>(length_) / 1e9; }
+  [[nodiscard]] const cpu_account& of_server() const { return of_server_; }
+  [[nodiscard]] const cpu_account& of_load() const { return of_load_; }
+  [[nodiscard]] long grown_kb() const { return grown_kb_; }
+  [[nodiscard]] double share(std::int64_t ns) const {
+    return static_cast<double>(ns) / static_cast<double>(length_);
+  }
+
+ private:
+  int server_;
+  long grown_kb_;
+  std::int64_t length_ = 1;
+  cpu_account of_server_;
+  cpu_account of_load_;
+};
+
 /// Latencies in buckets whose width is 1/32 of their value or less.
 class histogram {
  public:
   void add(std::int64_t value) {
     ++counts_[index_of(static_cast<std::uint64_t>(value))];
     ++total_;
+    highest_ = std::max(highest_, value);
   }
   void clear() { *this = {}; }
+  [[nodiscard]] std::int64_t highest() const { return highest_; }
 
   /// The lower edge of the bucket that holds the `part`-th value.
   [[nodiscard]] double quantile(double part) const {
@@ -114,6 +156,7 @@ class histogram {
 
   std::array<std::uint64_t, 60 * fine> counts_{};
   std::uint64_t total_ = 0;
+  std::int64_t highest_ = 0;
 };
 
 }  // namespace bench
