@@ -128,7 +128,7 @@ def report(name, result, output, seconds):
           + (f' {failed:4} failed' if failed else '')
           + (f' {skipped:4} skipped' if skipped else '')
           + f'  {seconds:6.1f} s' + (f'  {wrong}' if wrong else ''), flush=True)
-    for line in re.findall(r'^(?:F\d+|skipped): .*', output, re.MULTILINE):
+    for line in re.findall(r'^(?:F\d+|skipped|budget): .*', output, re.MULTILINE):
         print(f'    {line}', flush=True)
     if failed or (skipped and not passed):
         print(''.join(f'    | {line}\n' for line in output.splitlines()[-200:]), end='',

@@ -71,7 +71,7 @@ THIRD_PARTY = {
     'hiredis': ('examples/',),
     'sqlite3': ('examples/',),
     'openssl': ('examples/tls/',),
-    'valgrind': ('lib/context/',),
+    'valgrind': ('lib/context/', 'test/budget/'),
     'sanitizer': ('lib/context/', 'test/'),
 }
 # The system's headers: `lib/context` gets its memory itself, public headers see no system.
