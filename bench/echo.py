@@ -1,358 +1,212 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Echo servers side by side: motet, and by hand on io_uring, on epoll and on libev; or
-motet on one thread and on two, and Go.
+"""Echo servers side by side: motet, by hand, and on other libraries; or motet and Go on
+one thread and on two.
 
-Every server runs alone on core 0, the load on core 1. Repeats are interleaved, so that
-a slow minute of the machine hits all servers alike. Prints Markdown tables.
+A closed loop: each connection sends a message when it has the answer to the last one.
+What counts is the CPU time of the server. Prints Markdown tables.
 """
-import argparse
-import json
-import os
-import pathlib
 import re
-import resource
-import select
-import shutil
-import signal
-import statistics
 import subprocess
 import sys
-import time
-from dataclasses import dataclass, field
 
-SERVER_CORE, LOAD_CORE = '0', '1'
-START_SECONDS = 5
-DISTURBED = 0.05  # part of the window spent waiting for a core
+import results
+import servers
+from servers import Case, Process, Sampling, Server
 
-# Ratios to the best raw server, by (bytes, connections).
-RECV_LOOP_TARGETS = {(64, 50): 1.05, (64, 500): 1.05, (64, 5000): 1.10, (4096, 50): 1.05}
-READ_TARGETS = {(64, 50): 1.05, (64, 500): 1.05, (64, 5000): 1.20, (4096, 50): 1.05}
-LIBEV_TARGETS = {(64, 50): 1.20, (64, 500): 1.20, (64, 5000): 1.40, (4096, 50): 1.10}
-TIMEOUT_TARGET = 1.02
+CASES = [Case(64, 50), Case(64, 500), Case(64, 5000), Case(4096, 50)]
+QUICK_CASES = [Case(64, 50), Case(64, 500)]
+FEW = Case(64, 50)  # where system calls are counted
+
+# Ratios to the best raw server.
+RECV_LOOP = dict(zip(CASES, (1.05, 1.05, 1.10, 1.05)))
+READ = dict(zip(CASES, (1.05, 1.05, 1.20, 1.05)))
+LIBEV = dict(zip(CASES, (1.20, 1.20, 1.40, 1.10)))
+TIMEOUT_COST = 1.02
+MEMORY_AT = 5000  # connections: with fewer, what all of them share weighs too much
+
+SERVERS = [
+    servers.RAW_URING, servers.RAW_MULTISHOT, servers.RAW_DIRECT, servers.RAW_EPOLL,
+    servers.RAW_LIBEV, servers.LIBUV, servers.ASIO, servers.ASIO_SPAWN, servers.GO,
+    Server('motet, recv_loop', servers.motet(), RECV_LOOP, kb=5.5, calls=0.05),
+    Server('motet, read', servers.motet('--read'), READ, kb=9, calls=0.05),
+    Server('motet on libev, recv_loop', ['motet_echo', '--backend', 'libev'], LIBEV,
+           kb=5.5, calls=2.05),  # 2.0, rounded
+]
+LINKED = Server('raw io_uring, LINK_TIMEOUT', ['raw_uring_echo', '--linked'])
+
+BOTH = f'{servers.SERVER_CORE},{servers.LOAD_CORE}'
 ONE_THREAD = 'motet, 1 thread'
-RAW_LIBEV = 'raw libev'
+ON_THREADS = [
+    Server(ONE_THREAD, ['motet_echo']),
+    Server('motet, 2 threads', ['motet_echo', '--threads', '2'], cores=BOTH),
+    Server('Go, GOMAXPROCS=1', ['go_echo'], env={'GOMAXPROCS': '1'}),
+    Server('Go, GOMAXPROCS=2', ['go_echo'], env={'GOMAXPROCS': '2'}, cores=BOTH),
+]
 
 
-@dataclass
-class Server:
-    name: str
-    command: list
-    targets: dict = field(default_factory=dict)
-    without_timeout: str = ''  # the name of the same server without --timeout
-    env: dict = field(default_factory=dict)
-    cores: str = SERVER_CORE
-
-    @property
-    def raw(self):
-        return self.name.startswith('raw')
-
-    @property
-    def beside_load(self):
-        """Whether it may run on the core of the load, too."""
-        return LOAD_CORE in self.cores
+def with_timeout(server):
+    return Server(f'{server.name}, timeout', [*server.command, '--timeout'],
+                  env=server.env)
 
 
-def threaded_servers():
-    motet, go, both = 'motet_echo', 'go_echo', f'{SERVER_CORE},{LOAD_CORE}'
-    return [
-        Server(ONE_THREAD, [motet]),
-        Server('motet, 2 threads', [motet, '--threads', '2'], cores=both),
-        Server('Go, GOMAXPROCS=1', [go], env={'GOMAXPROCS': '1'}),
-        Server('Go, GOMAXPROCS=2', [go], env={'GOMAXPROCS': '2'}, cores=both),
-    ]
+# --- System calls ---------------------------------------------------------------------
+
+COUNT = ['perf', 'stat', '-x,', '-e', 'raw_syscalls:sys_enter']
 
 
-def known_servers(options):
-    """Which servers to run, the limits first."""
-    if options.threads:
-        return [s for s in threaded_servers() if re.search(options.only, s.name)]
-    uring, epoll, motet = 'raw_uring_echo', 'raw_epoll_echo', 'motet_echo'
-    plain = [
-        Server('raw io_uring', [uring]),
-        Server('raw io_uring, multishot', [uring, '--multishot']),
-        Server('raw io_uring, multishot, direct', [uring, '--multishot', '--direct']),
-        Server('raw epoll', [epoll]),
-        Server(RAW_LIBEV, ['raw_libev_echo']),
-        Server('libuv', ['uv_echo']),
-        Server('Asio, callbacks', ['asio_echo']),
-        Server('Asio, spawn', ['asio_spawn_echo']),
-        Server('Go', ['go_echo'], env={'GOMAXPROCS': '1'}),
-        Server('motet, recv_loop', [motet, '--backend', 'uring'], RECV_LOOP_TARGETS),
-        Server('motet, read', [motet, '--read', '--backend', 'uring'], READ_TARGETS),
-        Server('motet on libev, recv_loop', [motet, '--backend', 'libev'], LIBEV_TARGETS),
-    ]
-    timed = [Server(s.name + ', timeout', s.command + ['--timeout'],
-                    without_timeout=s.name, env=s.env)
-             for s in plain if 'direct' not in s.name]
-    timed.insert(1, Server('raw io_uring, LINK_TIMEOUT', [uring, '--linked'],
-                           without_timeout=plain[0].name))
-    chosen = plain + ([] if options.no_timeouts else timed)
-    return [s for s in chosen if re.search(options.only, s.name)]
+def can_count():
+    try:
+        return subprocess.run(COUNT + ['true'], capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
-class Process:
-    """A server of ours. Ends when the block is left, however it is left."""
-
-    def __init__(self, server, build):
-        path = build / 'bench' / server.command[0]
-        if not path.exists():
-            raise RuntimeError(f'{path.name} is not built')
-        self.child = subprocess.Popen(
-            ['taskset', '-c', server.cores, str(path)] + server.command[1:],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=dict(os.environ, **server.env))
-
-    def __enter__(self):
-        try:
-            self.port = self.read_port()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.child.kill()
-        self.child.communicate()
-
-    def read_port(self):
-        ready, _, _ = select.select([self.child.stdout], [], [], START_SECONDS)
-        line = self.child.stdout.readline().decode() if ready else ''
-        found = re.fullmatch(r'listening on 127\.0\.0\.1:(\d+)\n', line)
-        if not found:
-            self.child.kill()
-            said = self.child.stderr.read().decode(errors='replace').strip()
-            raise RuntimeError(said or f'did not start to listen (said {line!r})')
-        return found[1]
-
-
-def load_command(options, process, size, connections, warm):
-    return ['taskset', '-c', LOAD_CORE, str(options.build / 'bench' / 'load'),
-            '--port', process.port, '--conns', str(connections), '--size', str(size),
-            '--seconds', str(options.seconds), '--warm', str(warm),
-            '--server', str(process.child.pid)]
-
-
-def run_load(command):
-    """The load's own line, as a dictionary. It ends by itself: its time is bounded."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    lines = [line for line in done.stdout.splitlines() if line.startswith('{')]
-    if not lines:
-        raise RuntimeError(done.stderr.strip()[-300:] or f'load: exit {done.returncode}')
-    result = json.loads(lines[-1])
-    if result['errors']:
-        raise RuntimeError(f"{result['errors']} errors: {done.stderr.strip()[-300:]}")
-    return result, done.stderr
-
-
-def disturbed(result):
-    """Whether other processes took part of a core from the server or the load. Nobody can
-    tell if these two share one."""
-    return not result['beside_load'] and max(result['server_waited'], result['load_waited']) > DISTURBED
-
-
-def measure(options, server, size, connections):
-    """One run; again if it was disturbed, and the least disturbed of them counts."""
-    results = []
-    for _ in range(1 + options.retries):
+def count_system_calls(options, server):
+    """System calls per request, in runs of their own: counting them slows them down. The
+    difference of a long and a short run, so that connecting is not among them."""
+    calls, requests = 0, 0
+    for sign, seconds in (-1, 0.05), (1, 0.4):
         with Process(server, options.build) as process:
-            result, _ = run_load(load_command(options, process, size, connections,
-                                              options.warm))
-        result['beside_load'] = server.beside_load
-        results.append(result)
-        if not disturbed(result):
-            break
-    return min(results, key=lambda r: r['server_waited'] + r['load_waited'])
+            under = [*COUNT, '-p', str(process.child.pid), '--']
+            result, said = servers.run_load(options, process, FEW, seconds, 0, under)
+        found = re.search(r'^(\d+),.*raw_syscalls', said, re.M)
+        if not found:
+            raise RuntimeError(f'perf: {said.strip()[-200:]}')
+        calls += sign * int(found[1])
+        requests += sign * result['requests']
+    return calls / requests if requests > 0 else None
 
 
-def count_system_calls(options, server, size, connections):
-    """System calls per request, in a run of its own: counting them slows them down."""
-    with Process(server, options.build) as process:
-        command = load_command(options, process, size, connections, 0)
-        result, said = run_load(
-            ['perf', 'stat', '-x,', '-e', 'raw_syscalls:sys_enter',
-             '-p', str(process.child.pid), '--'] + command)
-    found = re.search(r'^(\d+),.*raw_syscalls', said, re.M)
-    if not found or not result['requests']:
-        return None
-    return int(found[1]) / result['requests']
+# --- Tables ---------------------------------------------------------------------------
+
+def target(value, make=results.at_most):
+    return None if value is None else make(value)
 
 
-class Run:
+class Comparison:
+    """Servers with and without a timeout."""
+
     def __init__(self, options):
         self.options = options
-        self.servers = known_servers(options)
-        self.cells = [(size, conns) for size in options.sizes for conns in options.conns]
-        self.samples = {}  # (server name, size, connections) -> list of results
-        self.calls = {}    # the same -> system calls per request
-        self.failures = {}
-
-    def wanted(self, server, cell):
-        """Timeouts are compared at small messages only; the rest of the matrix says
-        nothing new about them."""
-        return not server.without_timeout or cell[0] == min(self.options.sizes)
-
-    def attempt(self, server, cell, action):
-        if server.name in self.failures or not self.wanted(server, cell):
-            return None
-        try:
-            return action(self.options, server, *cell)
-        except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
-            self.failures[server.name] = str(error)
-            print(f'{server.name}: {error}', file=sys.stderr)
-            return None
+        self.sampling = Sampling(options)
+        self.servers = servers.wanted(options, SERVERS)
+        timed = [(s, with_timeout(s)) for s in self.servers if s != servers.RAW_DIRECT]
+        if servers.RAW_URING in self.servers:
+            timed.insert(1, (servers.RAW_URING, LINKED))
+        self.timed = [] if options.no_timeouts else timed
+        # Idle timeouts say nothing new with large messages, or with thousands.
+        few = [case for case in options.cases if case.size == 64 and case.conns <= 500]
+        self.timed_cases = few[:1] if options.quick else few
+        self.calls = {}
 
     def collect(self):
-        for repeat in range(self.options.reps):
-            for cell in self.cells:
-                for server in self.servers:
-                    result = self.attempt(server, cell, measure)
-                    if result:
-                        self.keep(server, cell, repeat, result)
-            print(f'echo: repeat {repeat + 1} of {self.options.reps} done',
-                  file=sys.stderr)
-        if not self.options.syscalls:
+        self.sampling.interleave([*self.pairs()], 'echo')
+        if not can_count():
+            print('perf cannot count system calls here', file=sys.stderr)
             return
-        for cell in self.cells:
+        for server in self.servers:
+            calls = self.sampling.attempt(server, count_system_calls)
+            self.calls[server.name] = [calls]
+
+    def pairs(self):
+        """A server with a timeout right after the same without: they are compared."""
+        for case in self.options.cases:
             for server in self.servers:
-                calls = self.attempt(server, cell, count_system_calls)
-                if calls is not None:
-                    self.calls[(server.name, *cell)] = calls
+                yield server, case
+                if case in self.timed_cases:
+                    yield from ((timed, case) for without, timed in self.timed
+                                if without == server)
 
-    def keep(self, server, cell, repeat, result):
-        result.update(server=server.name, repeat=repeat)
-        self.samples.setdefault((server.name, *cell), []).append(result)
-        if self.options.json:
-            with open(self.options.json, 'a') as out:
-                out.write(json.dumps(result) + '\n')
+    def tables(self):
+        return [self.cpu_table(), self.rate_table(), self.timeout_table()]
 
-    def counting(self, name, cell):
-        """The undisturbed results; all of them if there is none."""
-        results = self.samples.get((name, *cell), [])
-        return [r for r in results if not disturbed(r)] or results
+    def rows(self):
+        return [s for s in self.servers if self.sampling.has(s)]
 
-    def of(self, name, cell, key):
-        return [r[key] for r in self.counting(name, cell)]
+    def cpu_table(self):
+        cases = self.options.cases
+        most = max(cases, key=lambda case: case.conns)
+        table = results.Table(
+            'echo', 'Echo over TCP', 'CPU µs/request', head='server',
+            columns=[case.text for case in cases] + [
+                results.Column('system calls per request', compared=False),
+                results.Column(f'kB per connection of {most.conns:,}', compared=False)])
+        for server in self.rows():
+            cells = [self.sampling.figure(server, case, target=target(
+                        server.targets.get(case), results.at_most_ratio))
+                     for case in cases]
+            cells.append(results.Figure(self.calls.get(server.name, []),
+                                        target(server.calls)))
+            kb = server.kb if most.conns == MEMORY_AT else None
+            cells.append(self.sampling.figure(server, most, 'kb_per_conn', target(kb)))
+            table.row(server.name, cells, raw=server.raw)
+        table.compare_with_best_raw()
+        table.notes = self.sampling.notes()
+        return table
 
-    def median(self, name, cell, key='cpu_us_per_request'):
-        values = self.of(name, cell, key)
-        return statistics.median(values) if values else None
+    def rate_table(self):
+        table = results.Table(
+            'echo_rate', 'Echo over TCP: how often', 'requests/s', head='server',
+            columns=[case.text for case in self.options.cases], plot='none')
+        for server in self.rows():
+            table.row(server.name, [self.sampling.figure(server, case, 'rps')
+                                    for case in self.options.cases], raw=server.raw)
+        return table
 
+    def timeout_table(self):
+        table = results.Table(
+            'echo_timeout', 'A 60 s idle timeout, started anew by each message',
+            'CPU µs/request', head='server',
+            columns=[case.text for case in self.timed_cases] + [
+                results.Column(f'to itself without, {case.conns:,} connections',
+                               compared=False) for case in self.timed_cases])
+        for without, server in self.timed:
+            if not self.sampling.has(server):
+                continue
+            cells = [self.sampling.figure(server, case) for case in self.timed_cases]
+            cost = TIMEOUT_COST if 'motet' in server.name else None
+            cells += [results.Figure(self.cost(without, server, case), target(cost))
+                      for case in self.timed_cases]
+            table.row(server.name, cells, raw=server.raw)
+        table.compare_with_best_raw()
+        return table
 
-def spread(values, form='{:.2f}'):
-    low, mid, high = min(values), statistics.median(values), max(values)
-    return f'{form.format(mid)} [{form.format(low)}–{form.format(high)}]'
-
-
-def ratio_text(value, base, target):
-    """'1.07 (≤ 1.05)' and the like; the target only where there is one."""
-    if value is None or base is None:
-        return '–'
-    text = f'{value / base:.2f}'
-    return f'{text} (≤ {target:.2f})' if target else text
-
-
-def print_cell(run, cell):
-    size, conns = cell
-    plain = [s for s in run.servers if not s.without_timeout]
-    best = min((run.median(s.name, cell) for s in plain
-                if s.raw and run.of(s.name, cell, 'rps')), default=None)
-    rows = [s for s in plain if run.of(s.name, cell, 'rps')]
-    if not rows:
-        return
-    print(f'\n### {size} bytes, {conns} connections\n')
-    on_libev = run.median(RAW_LIBEV, cell)
-    print('| server | CPU µs/request | to the best raw (target) | to raw libev '
-          '| requests/s | p50 µs | p99 µs | kB/conn | system calls/request |')
-    print('|---|---|---|---|---|---|---|---|---|')
-    for server in rows:
-        cpu = run.of(server.name, cell, 'cpu_us_per_request')
-        ratio = ratio_text(statistics.median(cpu), best, server.targets.get(cell))
-        to_libev = ratio_text(statistics.median(cpu), on_libev, None)
-        rps, p50, p99, kb = (run.median(server.name, cell, key)
-                             for key in ('rps', 'p50_us', 'p99_us', 'kb_per_conn'))
-        calls = run.calls.get((server.name, *cell))
-        calls_text = '–' if calls is None else f'{calls:.3f}'
-        print(f'| {server.name} | {spread(cpu)} | {ratio} | {to_libev} '
-              f'| {rps:.0f} | {p50:.0f} | {p99:.0f} | {kb:.1f} | {calls_text} |')
-
-
-def print_threads_cell(run, cell):
-    size, conns = cell
-    rows = [s for s in run.servers if run.of(s.name, cell, 'rps')]
-    if not rows:
-        return
-    print(f'\n### {size} bytes, {conns} connections\n')
-    print('| server | CPU µs/request | to motet, 1 thread | requests/s | to motet, 1 thread '
-          '| p50 µs | p99 µs | kB/conn |')
-    print('|---|---|---|---|---|---|---|---|')
-    for server in rows:
-        cpu, rps = (run.of(server.name, cell, key)
-                    for key in ('cpu_us_per_request', 'rps'))
-        ratios = [ratio_text(run.median(server.name, cell, key),
-                             run.median(ONE_THREAD, cell, key), None)
-                  for key in ('cpu_us_per_request', 'rps')]
-        p50, p99, kb = (run.median(server.name, cell, key)
-                        for key in ('p50_us', 'p99_us', 'kb_per_conn'))
-        print(f'| {server.name} | {spread(cpu)} | {ratios[0]} '
-              f"| {spread(rps, '{:,.0f}')} | {ratios[1]} "
-              f'| {p50:.0f} | {p99:.0f} | {kb:.1f} |')
+    def cost(self, without, server, case):
+        """Repeat by repeat: what drifts, drifts in both."""
+        pairs = zip(self.sampling.samples(server, case),
+                    self.sampling.samples(without, case))
+        return [a / b if a and b else None for a, b in pairs]
 
 
-def paired_costs(run, server, cell):
-    """With the timeout to without it, repeat by repeat: what drifts, drifts in both."""
-    key = 'cpu_us_per_request'
-    without = {r['repeat']: r[key] for r in run.counting(server.without_timeout, cell)}
-    return [r[key] / without[r['repeat']] for r in run.counting(server.name, cell)
-            if r['repeat'] in without]
+class Threads:
+    """motet on one thread and on two, and Go."""
 
+    def __init__(self, options):
+        self.cases = [case for case in options.cases if case.size == 64]
+        self.sampling = Sampling(options)
+        self.servers = servers.wanted(options, ON_THREADS)
 
-def print_timeouts(run):
-    timed = [s for s in run.servers if s.without_timeout]
-    rows = [(s, cell) for cell in run.cells for s in timed if paired_costs(run, s, cell)]
-    if not rows:
-        return
-    print('\n### A 60 s idle timeout, started anew by each message\n')
-    print('| server | connections | CPU µs/request | to itself without (target) '
-          '| to the best raw with |')
-    print('|---|---|---|---|---|')
-    for server, cell in rows:
-        best = min((run.median(s.name, cell) for s in timed
-                    if s.raw and run.of(s.name, cell, 'rps')), default=None)
-        cost = spread(paired_costs(run, server, cell))
-        target = '' if 'motet' not in server.name else f' (≤ {TIMEOUT_TARGET:.2f})'
-        print(f'| {server.name} | {cell[1]} '
-              f"| {spread(run.of(server.name, cell, 'cpu_us_per_request'))} "
-              f'| {cost}{target} '
-              f'| {ratio_text(run.median(server.name, cell), best, None)} |')
+    def collect(self):
+        self.sampling.interleave(
+            [(server, case) for case in self.cases for server in self.servers], 'echo')
 
-
-def print_notes(run):
-    everything = [r for results in run.samples.values() for r in results]
-    if not everything:
-        return
-    options = run.options
-    busy = statistics.median(r['load_busy'] for r in everything)
-    print(f'\n{options.reps} interleaved repeats of {options.seconds} s after '
-          f'{options.warm} s of warm-up; median [lowest–highest]. The load generator used '
-          f'{busy:.2f} of its core (median). Other processes took more than '
-          f'{DISTURBED:.0%} of a core in {sum(map(disturbed, everything))} of '
-          f'{len(everything)} runs; those count only where there are no others.')
-    if any(s.beside_load for s in run.servers):
-        print('\nServers of two threads had both cores, and shared one with the load: their '
-              'requests per second and latencies are those of both together, and none of '
-              'their runs counts as disturbed. CPU time is that of the server alone.')
-    for reason in sorted(set(run.failures.values())):
-        names = [name for name, why in run.failures.items() if why == reason]
-        print(f'\nLeft out: {"; ".join(names)}: {reason}')
-
-
-def raise_descriptor_limit(connections):
-    """Servers and load inherit it."""
-    wanted = connections + 256
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+    def tables(self):
+        table = results.Table(
+            'echo_threads', 'Echo over TCP, on one thread and on two', 'CPU µs/request',
+            head='server', columns=[case.text for case in self.cases] + [
+                results.Column(f'{case.conns:,} connections', 'requests/s')
+                for case in self.cases])
+        for server in filter(self.sampling.has, self.servers):
+            table.row(server.name, [self.sampling.figure(server, case, key)
+                                    for key in ('cpu_us_per_request', 'rps')
+                                    for case in self.cases])
+        table.compare_with_row(ONE_THREAD)
+        table.notes = self.sampling.notes() + [
+            'Servers of two threads had both cores, and shared one with the load: their '
+            'requests per second are those of both together, and none of their runs '
+            'counts as disturbed. CPU time is that of the server alone.']
+        return [table]
 
 
 def numbers(text):
@@ -360,58 +214,27 @@ def numbers(text):
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('build', type=pathlib.Path, help='the build directory')
-    parser.add_argument('--quick', action='store_true', help='a first impression')
-    parser.add_argument('--reps', type=int, help='interleaved repeats (5)')
-    parser.add_argument('--conns', type=numbers, help='50,500,5000')
-    parser.add_argument('--sizes', type=numbers, help='64,4096')
-    parser.add_argument('--seconds', type=float, help='measured time of a run (0.5)')
-    parser.add_argument('--warm', type=float, default=0.15, help='time before it (0.15)')
-    parser.add_argument('--retries', type=int, default=3,
-                        help='how often a disturbed run is done again (3)')
-    parser.add_argument('--only', default='', help='servers whose name matches this')
+    parser = servers.parser(__doc__)
+    parser.add_argument('--conns', type=numbers, help='connections, as in 50,500')
+    parser.add_argument('--sizes', type=numbers, help='bytes of a message, as in 64,4096')
     parser.add_argument('--no-timeouts', action='store_true')
     parser.add_argument('--threads', action='store_true',
                         help='motet on one thread and on two, and Go, in place of all')
-    parser.add_argument('--syscalls', action='store_true',
-                        help='count system calls too, by perf, in runs of their own')
-    parser.add_argument('--json', help='append each run to this file')
-    options = parser.parse_args()
-    usual = (3, [50, 500], [64], 0.4) if options.quick else (5, [50, 500, 5000],
-                                                             [64, 4096], 0.5)
-    for name, value in zip(('reps', 'conns', 'sizes', 'seconds'), usual):
-        if getattr(options, name) is None:
-            setattr(options, name, value)
+    options = servers.parse(parser, 0.5, 0.25)
+    options.cases = QUICK_CASES if options.quick else CASES
+    if options.conns or options.sizes:
+        options.cases = [Case(size, conns) for size in options.sizes or [64]
+                         for conns in options.conns or [50, 500, 5000]]
+    elif options.threads:
+        options.cases = QUICK_CASES
     return options
-
-
-def interrupt(*_):
-    raise KeyboardInterrupt
 
 
 def main():
     options = parse()
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGINT, interrupt)  # a shell's background jobs ignore it
-    if options.syscalls and not shutil.which('perf'):
-        print('perf is not installed: system calls are not counted', file=sys.stderr)
-        options.syscalls = False
-    raise_descriptor_limit(max(options.conns))
-    run = Run(options)
-    interrupted = False
-    try:
-        run.collect()
-    except KeyboardInterrupt:
-        interrupted = True
-        print('interrupted: what there is so far', file=sys.stderr)
-    for cell in run.cells:
-        (print_threads_cell if options.threads else print_cell)(run, cell)
-    print_timeouts(run)
-    print_notes(run)
-    if interrupted:
-        return 130
-    return 0 if run.samples else 1
+    servers.raise_descriptor_limit(max(case.conns for case in options.cases))
+    run = (Threads if options.threads else Comparison)(options)
+    return servers.run_and_publish(options, run.collect, run.tables)
 
 
 if __name__ == '__main__':

@@ -186,6 +186,8 @@ def _figure(found):
 
 
 def number(value):
+    if 0 < abs(value) < 0.0995:
+        return f'{value:.3f}'
     if abs(value) < 9.995:
         return f'{value:.2f}'
     return f'{value:.1f}' if abs(value) < 99.95 else f'{value:,.0f}'
