@@ -81,7 +81,7 @@ def draw_groups(table):
 def draw_lines(table):
     """For each row a line through the columns."""
     figure, panel = pyplot.subplots(figsize=(WIDTH, 3.5))
-    for order, row in enumerate(table.rows):
+    for order, row in enumerate(row for row in table.rows if not row.unit):
         found = [(table.columns[n].at, f) for n in range(len(table.columns))
                  if (f := table.figure(row, n))]
         if found:
