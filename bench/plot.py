@@ -50,7 +50,7 @@ def draw_panels(table):
                     panel.text(0, place, f' {found.ratio:.2f}', va='center', size=6,
                                color='white')
         panel.set_title(table.columns[number].name, size=8)
-    panels[0][0].set_yticks(range(len(table.rows)), [row.name for row in table.rows])
+    panels[0][0].set_yticks(range(len(table.rows)), [row.name.replace('`', '') for row in table.rows])
     panels[0][0].invert_yaxis()
     figure.supxlabel(table.unit, size=8)
     return figure
@@ -70,7 +70,7 @@ def draw_groups(table):
                    [f.median for _, f in found], xerr=errors([f for _, f in found]),
                    height=height * 0.9, color=SERIES[order % len(SERIES)],
                    error_kw={'lw': 0.7}, label=table.columns[number].name)
-    panel.set_yticks(range(len(rows)), [row.name for row in rows])
+    panel.set_yticks(range(len(rows)), [row.name.replace('`', '') for row in rows])
     panel.invert_yaxis()
     panel.set_xscale('log')
     panel.set_xlabel(table.unit)
