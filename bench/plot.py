@@ -8,6 +8,7 @@ The same tables give the same bytes. Needs matplotlib.
 """
 import pathlib
 import sys
+import textwrap
 
 import matplotlib
 matplotlib.use('svg')
@@ -20,7 +21,8 @@ matplotlib.rcParams.update({
     'axes.spines.top': False, 'axes.spines.right': False, 'font.family': 'sans-serif',
 })
 OURS, BY_HAND, OTHERS = '#c0392b', '#555555', '#8fb4d9'
-SERIES = [OURS, BY_HAND, '#2e6da4', '#d9903d', '#4f9d69', '#8e6bb0', '#999933']
+SERIES = [OURS, BY_HAND, '#2e6da4', '#d9903d', '#4f9d69', '#8e6bb0', '#999933', '#3bb3c4']
+AIM = '#1a9c3c'
 BAR, WIDTH = 0.19, 7.5  # inches
 
 
@@ -28,6 +30,19 @@ def errors(figures):
     """How far the lowest and the highest repeat are from the median."""
     return [[f.median - min(f.values) for f in figures],
             [max(f.values) - f.median for f in figures]]
+
+
+def names(rows):
+    return ['\n'.join(textwrap.wrap(row.name.replace('`', ''), 40)) for row in rows]
+
+
+def mark_target(panel, place, figure):
+    """Where the bar should end."""
+    if target := figure.target:
+        aim = target.value
+        if target.of_ratio:
+            aim *= figure.median / figure.ratio
+        panel.plot([aim], [place], '|', ms=9, mew=1.5, color=AIM)
 
 
 def color(row):
@@ -40,18 +55,19 @@ def draw_panels(table):
                and any(table.figure(row, n) for row in table.rows)]
     figure, panels = pyplot.subplots(
         1, len(columns), sharey=True, squeeze=False,
-        figsize=(WIDTH, 0.8 + BAR * len(table.rows)))
+        figsize=(WIDTH, 1 + BAR * len(table.rows)))
     for panel, number in zip(panels[0], columns):
         for place, row in enumerate(table.rows):
             if found := table.figure(row, number):
                 panel.barh(place, found.median, xerr=errors([found]), height=0.7,
                            color=color(row), error_kw={'lw': 0.7})
+                mark_target(panel, place, found)
                 if found.ratio is not None:
                     panel.text(0, place, f' {found.ratio:.2f}', va='center', size=6,
                                color='white')
         panel.set_title(table.columns[number].name, size=8)
-    panels[0][0].set_yticks(range(len(table.rows)), [row.name.replace('`', '') for row in table.rows])
-    panels[0][0].invert_yaxis()
+    panels[0][0].set_yticks(range(len(table.rows)), names(table.rows))
+    panels[0][0].set_ylim(len(table.rows) - 0.5, -0.5)
     figure.supxlabel(table.unit, size=8)
     return figure
 
@@ -62,7 +78,7 @@ def draw_groups(table):
     columns = [n for n, column in enumerate(table.columns) if column.compared]
     height = 0.8 / len(columns)
     figure, panel = pyplot.subplots(
-        figsize=(WIDTH, 0.8 + BAR * len(rows) * max(len(columns) * 0.6, 1)))
+        figsize=(WIDTH, 1 + BAR * len(rows) * max(len(columns) * 0.55, 1)))
     for order, number in enumerate(columns):
         found = [(place, row.cells[number]) for place, row in enumerate(rows)
                  if table.figure(row, number)]
@@ -70,8 +86,10 @@ def draw_groups(table):
                    [f.median for _, f in found], xerr=errors([f for _, f in found]),
                    height=height * 0.9, color=SERIES[order % len(SERIES)],
                    error_kw={'lw': 0.7}, label=table.columns[number].name)
-    panel.set_yticks(range(len(rows)), [row.name.replace('`', '') for row in rows])
-    panel.invert_yaxis()
+        for place, f in found:
+            mark_target(panel, place + (order + 0.5) * height - 0.4, f)
+    panel.set_yticks(range(len(rows)), names(rows))
+    panel.set_ylim(len(rows) - 0.5, -0.5)
     panel.set_xscale('log')
     panel.set_xlabel(table.unit)
     panel.legend(frameon=False)
@@ -93,7 +111,7 @@ def draw_lines(table):
     panel.set_yscale('log')
     panel.set_xlabel(table.head)
     panel.set_ylabel(table.unit)
-    panel.legend(frameon=False)
+    panel.legend(frameon=False, loc='center left', bbox_to_anchor=(1, 0.5))
     return figure
 
 
