@@ -90,8 +90,8 @@ def peers(options):
 def make_table(key, benchmarks, known, note):
     title, unit = TABLES[key]
     everyone = ['motet', 'by hand', *known]
-    table = results.Table(key, title, unit, [*everyone, results.Column('by hand is', compared=False)],
-                          plot='groups')
+    columns = [*everyone, results.Column('by hand is', compared=False)]
+    table = results.Table(key, title, unit, columns, plot='groups')
     for b in benchmarks:
         for row in b.rows:
             if (key == 'memory') != (row['unit'] == 'bytes'):
@@ -140,4 +140,7 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except (OSError, RuntimeError) as error:
+        sys.exit(f'micro: {error}')
