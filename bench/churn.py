@@ -47,7 +47,7 @@ class Churn:
 
 
 def main():
-    run = Churn(options := servers.parse(servers.parser(__doc__), 0.5, 0.25))
+    run = Churn(options := servers.parse(servers.parser(__doc__), 0.5, 0.2))
     return servers.run_and_publish(options, run.collect, run.tables)
 
 

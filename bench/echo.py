@@ -72,7 +72,8 @@ def count_system_calls(options, server):
             result, said = servers.run_load(options, process, FEW, seconds, 0, under)
         found = re.search(r'^(\d+),.*raw_syscalls', said, re.M)
         if not found:
-            raise RuntimeError(f'perf: {said.strip()[-200:]}')
+            print(f'perf: {said.strip()[-200:]}', file=sys.stderr)
+            return None
         calls += sign * int(found[1])
         requests += sign * result['requests']
     return calls / requests if requests > 0 else None
@@ -220,7 +221,7 @@ def parse():
     parser.add_argument('--no-timeouts', action='store_true')
     parser.add_argument('--threads', action='store_true',
                         help='motet on one thread and on two, and Go, in place of all')
-    options = servers.parse(parser, 0.5, 0.25)
+    options = servers.parse(parser, 0.5, 0.2)
     options.cases = QUICK_CASES if options.quick else CASES
     if options.conns or options.sizes:
         options.cases = [Case(size, conns) for size in options.sizes or [64]

@@ -34,9 +34,11 @@ class Latency:
 
     def collect(self):
         closed = Case(64, CONNECTIONS)
-        rates = [servers.measure(self.options, servers.RAW_URING, closed)['rps']
+        found = [self.sampling.attempt(servers.RAW_URING, servers.measure, closed)
                  for _ in range(3)]
-        self.saturation = statistics.median(rates)
+        if not all(found):
+            return  # attempt() has said why
+        self.saturation = statistics.median(result['rps'] for result in found)
         rate = round(PART * self.saturation)
         self.case = Case(64, CONNECTIONS, ('--rate', str(rate)))
         self.sampling.interleave([(server, self.case) for server in self.servers],

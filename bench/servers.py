@@ -211,7 +211,7 @@ def parser(doc):
     made.add_argument('--quick', action='store_true', help='a first impression')
     made.add_argument('--reps', type=int, help='interleaved repeats (5)')
     made.add_argument('--seconds', type=float, help='measured time of a run')
-    made.add_argument('--warm', type=float, default=0.15, help='time before it (0.15)')
+    made.add_argument('--warm', type=float, help='time before it')
     made.add_argument('--retries', type=int, default=3,
                       help='how often a disturbed run is done again (3)')
     made.add_argument('--only', default='', help='servers whose name matches this')
@@ -225,6 +225,8 @@ def parse(made, seconds, quick_seconds):
         options.reps = 3 if options.quick else 5
     if options.seconds is None:
         options.seconds = quick_seconds if options.quick else seconds
+    if options.warm is None:
+        options.warm = 0.1 if options.quick else 0.15
     return options
 
 
