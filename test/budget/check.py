@@ -27,19 +27,25 @@ def read_dump(text):
     return (row[1], int(total[1])) if row and total else None
 
 
-def measure(program):
-    """Instructions per operation, by row."""
+def run_under_callgrind(program):
+    """What it wrote, oldest first, and how often the program did what each row is of."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             ['valgrind', '--tool=callgrind', f'--callgrind-out-file={folder}/out', program],
             capture_output=True, text=True, timeout=100)
         if done.returncode:
             raise RuntimeError(f'{program}: exit code {done.returncode}\n{done.stderr}')
-        dumps = [read_dump(path.read_text()) for path in pathlib.Path(folder).iterdir()]
-    totals = dict(filter(None, dumps))
-    # The program says how often it did what, in the order of its rows.
-    said = [line.rsplit(': ', 1) for line in done.stdout.splitlines()]
-    return {row: totals[row] / int(times) for row, times in said}
+        paths = sorted(pathlib.Path(folder).iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        dumps = [path.read_text() for path in paths]
+    said = (line.rsplit(': ', 1) for line in done.stdout.splitlines())
+    return dumps, {row: int(times) for row, times in said}
+
+
+def measure(program):
+    """Instructions per operation, by row."""
+    dumps, times = run_under_callgrind(program)
+    totals = dict(filter(None, map(read_dump, dumps)))
+    return {row: totals[row] / times[row] for row in times}
 
 
 def read_budget(text):

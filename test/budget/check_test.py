@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""That check.py fails when it should, and only then."""
+"""That check.py fails when it should, and only then; and what profile_row.py reads."""
 import contextlib
 import io
 import unittest
 
 import check
+import profile_row
 
 DUMP = '''version: 1
 desc: Trigger: Client Request: spin and await
@@ -54,6 +55,11 @@ class Check(unittest.TestCase):
     def test_a_dump_gives_its_row_and_its_sum(self):
         self.assertEqual(check.read_dump(DUMP), ('spin and await', 1001390))
         self.assertIsNone(check.read_dump('desc: Trigger: Program termination\nsummary: 1'))
+
+    def test_a_profile_counts_what_functions_took_themselves(self):
+        dump = 'fn=(1) one\n5 10\ncfn=(2) two\ncalls=1 7\n6 100\n+1 5\n\nfn=(2)\n7 100\n'
+        self.assertEqual(profile_row.own_costs(dump), {'1': 15, '2': 100})
+        self.assertEqual(profile_row.read_names([dump]), {'1': 'one', '2': 'two'})
 
 
 if __name__ == '__main__':
