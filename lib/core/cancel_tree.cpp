@@ -242,25 +242,32 @@ void note_repeated(scheduler& s) noexcept {
   if (!s.handling()) s.tell_of_swallowing();
 }
 
+/// The request to throw `cancelled` for. If there is none, throws the oldest edge, if there
+/// is one.
+request_record* pending_request(fiber_state& self) {
+  if (cancel_scope* const s = find_cancelled(self)) {
+    if (self.thrown == s->request) [[unlikely]] {
+      note_repeated(*this_scheduler);
+    }
+    return s->request;
+  }
+  if (self.has_edges() && lets_edges_in(self)) std::rethrow_exception(take_edge(self));
+  return nullptr;
+}
+
 }  // namespace
 
 void throw_pending(fiber_state& self, call_site where) {
-  if (cancel_scope* const s = find_cancelled(self)) {
-    request_record* const why = s->request;
-    if (self.thrown == why) [[unlikely]] {
-      note_repeated(*this_scheduler);
-    }
+  if (request_record* const why = pending_request(self))
     self.throw_cancelled(*why, where);
-  }
-  if (self.has_edges() && lets_edges_in(self)) std::rethrow_exception(take_edge(self));
 }
 
-void deliver_after_abort(scheduler& s, call_site where) {
+request_record* request_or_raised(scheduler& s) {
   fiber_state& self = s.running();
   if (std::exchange(self.deadlocked, false)) {
     throw deadlock_error(s.deadlock_report);
   }
-  return throw_pending(self, where);  // in place of this frame, which is not unwound then
+  return pending_request(self);
 }
 
 void disturb_if_masked(fiber_state& self) noexcept {

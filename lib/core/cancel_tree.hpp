@@ -136,8 +136,16 @@ inline void look_again() {
   check(self);
 }
 
-/// Throws what cut the wait of the running fiber short.
-void deliver_after_abort(scheduler& s, call_site where);
+/// The request that has cut the wait of the running fiber short; null if none is to be
+/// thrown. What was raised into it is thrown here.
+[[nodiscard]] request_record* request_or_raised(scheduler& s);
+
+/// Throws what cut the wait of the running fiber short. Inlined: two frames less to unwind.
+[[gnu::always_inline]] inline void deliver_after_abort(scheduler& s, call_site where) {
+  if (request_record* const why = request_or_raised(s)) {
+    s.running().throw_cancelled(*why, where);
+  }
+}
 
 /// For a wait that begins: a mask left it to the wait to look.
 void disturb_if_masked(fiber_state& self) noexcept;

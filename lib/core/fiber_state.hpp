@@ -33,6 +33,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/single_threaded.h>
+
 namespace motet::detail {
 
 /// What a stopped fiber's end means. The weakest request first: a stronger one replaces
@@ -187,34 +189,35 @@ struct alignas(64) fiber_state {
   disposition asked = disposition::none;
   /// Whether a request was latched on the fiber itself; other threads may look.
   std::atomic<bool> requested{false};
-  scope_chain chain;
-  cancel_scope root;
-  fiber_state* previous_sibling = nullptr;
-  fiber_state* next_sibling = nullptr;
-  fiber_state* previous_to_disturb = nullptr;
-  fiber_state* next_to_disturb = nullptr;
 
+  // What awaiters and handles look at, together: with thousands of fibers each line is a
+  // cache miss.
   remote_queue* door = nullptr;  ///< Its scheduler's, which may have ended.
-  wait_queue end_waiters;
-  mailbox box;
-
+  std::uint64_t id = 0;
   const body_operations* operations = nullptr;
   void* body = nullptr;
   std::exception_ptr error;
-  request_record* reason = nullptr;     ///< Why it was asked to end, if it was.
-  supervisor* supervised_by = nullptr;  ///< Whose business its errors are.
+  std::unique_ptr<fiber_extras> extras;
+  stack_span stack;  ///< Null for a main fiber, which has the thread's own.
+  request_record* reason = nullptr;  ///< Why it was asked to end, if it was.
+  wait_queue end_waiters;
+  cancel_scope root;
 
+  scope_chain chain;
+  fiber_state* previous_sibling = nullptr;
+  fiber_state* next_sibling = nullptr;
   /// What the last `cancelled` of a point here was thrown for, and where: null once its
   /// scope is left. The next one for the same request means that this one was swallowed.
   const request_record* thrown = nullptr;
+  supervisor* supervised_by = nullptr;  ///< Whose business its errors are.
+
+  mailbox box;
+  fiber_state* previous_to_disturb = nullptr;
+  fiber_state* next_to_disturb = nullptr;
   call_site thrown_at;
+  call_site spun_at;
   std::uint8_t swallowed = 0;     ///< How many in a row, from that place.
   bool told_of_skipping = false;  ///< That its mailbox is full of what it does not take.
-  std::unique_ptr<fiber_extras> extras;
-
-  std::uint64_t id = 0;
-  call_site spun_at;
-  stack_span stack;  ///< Null for a main fiber, which has the thread's own.
   [[no_unique_address]] sanitizer_state sanitizer;
 
   fiber_state() = default;
@@ -240,6 +243,25 @@ struct alignas(64) fiber_state {
     throw cancelled(why);
   }
 };
+
+/// Counts one reference more. While the process has one thread, that takes no locked
+/// operation, which would cost more than the rest of the making of a fiber.
+inline void count_one(fiber_state& fiber) noexcept {
+  auto& count = fiber.references;
+  if (__libc_single_threaded) {
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  } else {
+    count.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+/// Counts one less. @returns whether it was the last.
+[[nodiscard]] inline bool drop_one(fiber_state& fiber) noexcept {
+  auto& count = fiber.references;
+  if (!__libc_single_threaded) return count.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  const std::uint32_t left = count.load(std::memory_order_relaxed) - 1;
+  count.store(left, std::memory_order_relaxed);
+  return left == 0;
+}
 
 /// The fiber's name for people: as given, or "main", or "fiber 7".
 [[nodiscard]] std::string name_of(const fiber_state& fiber);

@@ -59,7 +59,9 @@ class run_queue {
   static void fetch(const entry& soon) noexcept {
     constexpr std::uintptr_t line = 64;
     const auto stack = reinterpret_cast<std::uintptr_t>(soon.stack);
+    const auto block = reinterpret_cast<std::uintptr_t>(soon.fiber);
     __builtin_prefetch(soon.fiber, 1);
+    __builtin_prefetch(reinterpret_cast<const void*>(block - line));  // what it captures
     __builtin_prefetch(soon.stack, 1);
     __builtin_prefetch(reinterpret_cast<const void*>(stack + line), 1);
   }

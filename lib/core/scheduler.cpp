@@ -295,24 +295,10 @@ stack_pool& scheduler::pool_for(std::size_t size) {
   return *odd_stacks_.emplace_back(std::make_unique<stack_pool>(rounded));
 }
 
-stack_span scheduler::take_stack(std::size_t size, std::size_t extra) {
-  refuse_in_child("spin");
-  queue_.reserve(live_ + 2);
-  if (size == 0 && extra < stacks_.usable_size() / 8 &&
-      corpse_.stack.size() == stacks_.usable_size()) {
-    // The usual case in a loop that spins and awaits: its lines are still in the cache.
-    ++live_;
-    sanitizer_destroy(corpse_.sanitizer);
-    sanitizer_reuse(corpse_.stack);
-    return std::exchange(corpse_.stack, {});
-  }
-  clear_corpse();
+stack_span scheduler::take_odd_stack(std::size_t size, std::size_t extra) {
   // A body that would eat much of the stack gets that much more.
   const std::size_t usual = size != 0 ? size : stacks_.usable_size();
-  const std::size_t wanted = extra < usual / 8 ? usual : usual + extra;
-  const stack_span stack = pool_for(wanted).take();
-  ++live_;
-  return stack;
+  return pool_for(extra < usual / 8 ? usual : usual + extra).take();
 }
 
 void scheduler::bury(const fiber_state& fiber) noexcept {
@@ -320,14 +306,7 @@ void scheduler::bury(const fiber_state& fiber) noexcept {
   corpse_ = {fiber.stack, fiber.sanitizer};
 }
 
-void scheduler::clear_corpse() noexcept {
-  if (!corpse_.stack) return;
-  sanitizer_destroy(corpse_.sanitizer);
-  give_back(std::exchange(corpse_.stack, {}));
-}
-
-void scheduler::give_back(stack_span stack) noexcept {
-  if (stack.size() == stacks_.usable_size()) return stacks_.give_back(stack);
+void scheduler::give_back_odd(stack_span stack) noexcept {
   for (auto& pool : odd_stacks_) {
     if (pool->usable_size() == stack.size()) return pool->give_back(stack);
   }

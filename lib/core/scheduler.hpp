@@ -177,11 +177,22 @@ class scheduler {
 
   /// A stack for a fiber; `extra` is what its body takes of it. Makes room for the fiber
   /// in the run queue.
-  [[nodiscard]] stack_span take_stack(std::size_t size, std::size_t extra);
+  [[nodiscard]] stack_span take_stack(std::size_t size, std::size_t extra) {
+    refuse_in_child("spin");
+    queue_.reserve(live_ + 2);
+    clear_corpse();
+    const bool usual = size == 0 && extra < stacks_.usable_size() / 8;
+    const stack_span stack = usual ? stacks_.take() : take_odd_stack(size, extra);
+    ++live_;
+    return stack;
+  }
   /// The running fiber's stack is free as soon as something else runs.
   void bury(const fiber_state& fiber) noexcept;
   /// A stack that nothing runs on is free.
-  void give_back(stack_span stack) noexcept;
+  void give_back(stack_span stack) noexcept {
+    if (stack.size() == stacks_.usable_size()) return stacks_.give_back(stack);
+    give_back_odd(stack);
+  }
 
   /// Fibers to be told that they were asked to stop: a slice per turn, so that thousands
   /// of them do not hold up everybody else.
@@ -294,7 +305,14 @@ class scheduler {
   void expire_until(time_point now) noexcept;
   [[nodiscard]] bool stuck() noexcept;
   [[nodiscard]] stack_pool& pool_for(std::size_t size);
-  void clear_corpse() noexcept;
+  [[nodiscard]] stack_span take_odd_stack(std::size_t size, std::size_t extra);
+  void give_back_odd(stack_span stack) noexcept;
+  void clear_corpse() noexcept {
+    if (!corpse_.stack) return;
+    sanitizer_destroy(corpse_.sanitizer);
+    give_back(corpse_.stack);
+    corpse_.stack = {};
+  }
   void trim_when_idle() noexcept;
 
   fiber_state* running_;

@@ -3,7 +3,6 @@
 
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/verbs.hpp"
-#include "lib/fiber/wait_cycle.hpp"
 
 #include <motet/error.hpp>
 
@@ -16,7 +15,7 @@ fiber_state& target_of(const fiber_handle& fiber) {
   return *fiber.get();
 }
 
-void check_waitable(const fiber_state& self, const fiber_state& target) {
+void refuse_to_wait_for_self(const fiber_state& self, const fiber_state& target) {
   if (&self == &target) throw deadlock_error("a fiber cannot wait for its own end");
   if (waits_for(target, self)) {
     throw deadlock_error("waiting for fiber \"" + name_of(target) +

@@ -8,6 +8,7 @@
 #include "lib/core/scheduler.hpp"
 #include "lib/core/waiter.hpp"
 #include "lib/fiber/errand.hpp"
+#include "lib/fiber/wait_cycle.hpp"
 
 #include <motet/detail/sure_allocator.hpp>
 
@@ -20,8 +21,13 @@ namespace motet::detail {
 /// The fiber behind a handle. @throws structure_error if that is null.
 [[nodiscard]] fiber_state& target_of(const fiber_handle& fiber);
 
+/// Throws if `self` is `target`, or `target` waits for it.
+void refuse_to_wait_for_self(const fiber_state& self, const fiber_state& target);
+
 /// Throws if it makes no sense for `self` to wait for `target`, which has not ended.
-void check_waitable(const fiber_state& self, const fiber_state& target);
+inline void check_waitable(const fiber_state& self, const fiber_state& target) {
+  if (&self == &target || is_waited_for(self)) refuse_to_wait_for_self(self, target);
+}
 
 /// What such a wait is over with.
 enum class until : std::uint8_t { all, failure, first };

@@ -32,7 +32,7 @@ std::string name_of(const fiber_state& fiber) {
 }
 
 void add_reference(fiber_state& fiber) noexcept {
-  fiber.references.fetch_add(1, std::memory_order_relaxed);
+  count_one(fiber);
 }
 
 namespace {
@@ -94,12 +94,12 @@ void reclaim(fiber_state& fiber) noexcept {
 }  // namespace
 
 void drop_reference(fiber_state& fiber) noexcept {
+  // One reference seen is ours: nobody else can make another from it.
+  if (fiber.references.load(std::memory_order_acquire) == 1) return reclaim(fiber);
   // Read now: once ours is dropped, another thread may drop the last. A restartable fiber
   // of this thread cannot vanish, its runtime's reference is dropped here.
   const bool may_lie_dormant = is_local(fiber) && fiber.restartable;
-  // One reference seen is ours: nobody else can make another from it.
-  if (fiber.references.load(std::memory_order_acquire) == 1 ||
-      fiber.references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+  if (drop_one(fiber)) {
     reclaim(fiber);
   } else if (may_lie_dormant && fiber.phase == fiber_phase::ended &&
              fiber.references.load(std::memory_order_acquire) == 1) {

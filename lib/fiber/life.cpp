@@ -84,7 +84,7 @@ bool run_again(fiber_state& self, body_end& end) {
 /// Destroys what the fiber owns, as its last act: nothing gets in any more.
 void destroy_belongings(fiber_state& self) noexcept {
   self.chain.wall = &self.root;
-  destroy_locals(self);
+  if (self.extras) destroy_locals(self);
   if (!self.restartable) self.operations->destroy_call(self.body);
   if (self.box.first != nullptr) clear_mailbox(self.box);
   if (self.references.load(std::memory_order_acquire) == 1) {  // nobody can ask any more
@@ -123,10 +123,10 @@ void announce(scheduler& s, fiber_state& self) {
   self.phase = fiber_phase::ended;
   if (self.to_disturb) s.forget_to_disturb(self);
   tell_observers(s, self);
-  if (fail_linked(self)) self.observed = true;
+  if (self.extras && fail_linked(self)) self.observed = true;
   --count_with(self, home);
   if (!self.restartable) {
-    forget_others(self);
+    if (self.extras) forget_others(self);
     remove(home.children, self);
     self.root.parent = nullptr;
   }
@@ -141,8 +141,7 @@ void announce(scheduler& s, fiber_state& self) {
 /// Lets go of the runtime's own reference. The stack is in use until something else runs.
 void retire(scheduler& s, fiber_state& self) noexcept {
   s.fiber_gone();
-  if (self.references.load(std::memory_order_acquire) == 1 ||
-      self.references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+  if (self.references.load(std::memory_order_acquire) == 1 || drop_one(self)) {
     s.bury(self);
     self.operations->destroy_result(self.body);
     self.~fiber_state();
@@ -201,7 +200,6 @@ void tell_observers(scheduler& s, fiber_state& self) noexcept {
 }
 
 void forget_others(fiber_state& self) noexcept {
-  if (!self.extras) return;
   for (known_error& known : self.extras->known) {
     drop_reference(known.why);
   }
@@ -366,7 +364,7 @@ void dispose(scheduler& s, fiber_state& dormant) noexcept {
   remove(dormant.root.parent->children, dormant);
   dormant.root.parent = nullptr;
   dormant.restartable = false;
-  forget_others(dormant);
+  if (dormant.extras) forget_others(dormant);
   dormant.operations->destroy_call(dormant.body);
   chain.wall = wall;
   s.fiber_gone();

@@ -158,7 +158,7 @@ int run_to_the_end(scheduler& s, function_ref<void()> body) {
   clear_mailbox(main.box);
   main.phase = fiber_phase::ended;
   tell_observers(s, main);  // who are fibers of other threads
-  forget_others(main);
+  if (main.extras) forget_others(main);
   if (main.to_disturb) s.forget_to_disturb(main);
   // A signal that another thread was told of is that one's business.
   if (this_run->options.signals == signal_policy::none) return 0;

@@ -15,11 +15,6 @@ namespace motet::detail {
 
 namespace {
 
-bool is_waited_for(const fiber_state& fiber) noexcept {
-  return !fiber.end_waiters.empty() || fiber.has_edges() ||
-         (fiber.root.parent != nullptr && fiber.root.parent->joining);
-}
-
 /// Fibers, in the order in which they were found: mostly one or two, at times thousands.
 struct found_fibers {
   static constexpr std::size_t few = 16;

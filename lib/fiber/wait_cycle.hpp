@@ -12,6 +12,12 @@
 
 namespace motet::detail {
 
+/// Whether anybody can be waiting for the fiber's end: mostly nobody.
+[[nodiscard]] inline bool is_waited_for(const fiber_state& fiber) noexcept {
+  return !fiber.end_waiters.empty() || fiber.has_edges() ||
+         (fiber.root.parent != nullptr && fiber.root.parent->joining);
+}
+
 /// Whether `target` waits for `self`, directly or not: waiting for it would never end.
 [[nodiscard]] bool waits_for(const fiber_state& target, const fiber_state& self);
 
