@@ -242,8 +242,8 @@ void note_repeated(scheduler& s) noexcept {
   if (!s.handling()) s.tell_of_swallowing();
 }
 
-/// The request to throw `cancelled` for. If there is none, throws the oldest edge, if there
-/// is one.
+/// The request to throw `cancelled` for. Null: there is none; then the oldest edge, if
+/// there is one, was thrown.
 request_record* pending_request(fiber_state& self) {
   if (cancel_scope* const s = find_cancelled(self)) {
     if (self.thrown == s->request) [[unlikely]] {

@@ -140,7 +140,8 @@ inline void look_again() {
 /// thrown. What was raised into it is thrown here.
 [[nodiscard]] request_record* request_or_raised(scheduler& s);
 
-/// Throws what cut the wait of the running fiber short. Inlined: two frames less to unwind.
+/// Throws what cut the wait of the running fiber short. Inlined: that leaves two frames
+/// less to unwind.
 [[gnu::always_inline]] inline void deliver_after_abort(scheduler& s, call_site where) {
   if (request_record* const why = request_or_raised(s)) {
     s.running().throw_cancelled(*why, where);

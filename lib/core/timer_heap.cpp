@@ -31,6 +31,7 @@ void timer_heap::make_room() {
     fresh_limit_ = fresh_.size();
   } catch (const std::bad_alloc&) {
     // The room there is lets in whoever comes in place of another.
+    sweep();
     fresh_limit_ = entries_.capacity() - entries_.size();
     if (fresh_limit_ == 0) throw;
   }
@@ -61,9 +62,31 @@ void timer_heap::refill(std::size_t at, entry e) noexcept {
 }
 
 void timer_heap::settle_first() noexcept {
-  while (!entries_.empty() && entries_.front().order != entries_.front().owner->order) {
-    correct(0);
+  while (!entries_.empty()) {
+    const entry& first = entries_.front();
+    if (first.owner == nullptr) {
+      --gone_;
+      take_first();
+    } else if (first.order != first.owner->order) {
+      correct(0);
+    } else {
+      break;
+    }
   }
+}
+
+void timer_heap::take_first() noexcept {
+  const entry last = entries_.back();
+  entries_.pop_back();
+  // The last entry fills the gap as it stands; it may be stale and is corrected in time.
+  if (!entries_.empty()) down(0, last);
+}
+
+void timer_heap::sweep() noexcept {
+  std::erase_if(entries_, [](const entry& e) { return e.owner == nullptr; });
+  gone_ = 0;
+  for (std::size_t at = entries_.size(); at-- > 0;)
+    down(at, entries_[at]);
 }
 
 time_point timer_heap::next() noexcept {
@@ -76,9 +99,10 @@ timer* timer_heap::take_due(time_point now) noexcept {
   sort_in();
   if (entries_.empty() || entries_.front().deadline > now) return nullptr;
   settle_first();
-  if (entries_.front().deadline > now) return nullptr;
+  if (entries_.empty() || entries_.front().deadline > now) return nullptr;
   timer* const due = entries_.front().owner;
-  remove(*due);
+  due->position = timer::not_armed;
+  take_first();
   return due;
 }
 

@@ -6,8 +6,9 @@
 ///
 /// A heap of four children a node. Putting a deadline off only writes it into its timer:
 /// the entry is corrected when it comes up early, so that a timeout that is reset per
-/// message costs a store per message. What was added last waits beside the heap until
-/// somebody asks what is due: most timeouts are gone before that.
+/// message costs a store per message. Removing one only marks its entry: the marked ones
+/// go when they are half of all. What was added last waits beside the heap until somebody
+/// asks what is due: most timeouts are gone before that.
 
 #include <motet/detail/cancel_scope.hpp>
 #include <motet/time.hpp>
@@ -41,11 +42,9 @@ class timer_heap {
       if (&last_fresh != &t) put_fresh(at - first_fresh, last_fresh);
       return;
     }
-    const entry last = entries_.back();
-    entries_.pop_back();
-    // The last entry fills the gap as it stands; it may be stale and is corrected in
-    // time.
-    if (at != entries_.size()) refill(at, last);
+    // Filling the gap would move entries, and touch a timer on another stack for each.
+    entries_[at].owner = nullptr;
+    if (++gone_ > entries_.size() / 2) sweep();
   }
 
   /// Moves an armed timer. Never allocates.
@@ -64,7 +63,7 @@ class timer_heap {
 
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   [[nodiscard]] std::size_t size() const noexcept {
-    return entries_.size() + fresh_count_;
+    return entries_.size() - gone_ + fresh_count_;
   }
 
  private:
@@ -74,7 +73,7 @@ class timer_heap {
   struct entry {
     time_point deadline;
     std::uint64_t order;
-    timer* owner;
+    timer* owner;  ///< Null: it was removed.
   };
 
   static bool before(const entry& a, const entry& b) noexcept {
@@ -89,7 +88,7 @@ class timer_heap {
   }
   void place(std::size_t at, const entry& e) noexcept {
     entries_[at] = e;
-    e.owner->position = static_cast<std::uint32_t>(at);
+    if (e.owner != nullptr) e.owner->position = static_cast<std::uint32_t>(at);
   }
   void up(std::size_t at, entry e) noexcept {
     while (at > 0) {
@@ -107,10 +106,14 @@ class timer_heap {
   void sort_in() noexcept;
   /// Brings the entry at `at` in line with its timer.
   void correct(std::size_t at) noexcept;
-  /// Corrects the first entry until it tells the truth.
+  /// Corrects the first entry, or takes it out, until it tells the truth.
   void settle_first() noexcept;
+  void take_first() noexcept;
+  /// Takes out the entries of timers that were removed.
+  void sweep() noexcept;
 
   std::vector<entry> entries_;
+  std::size_t gone_ = 0;  ///< How many of them are of timers that were removed.
   std::array<timer*, 16> fresh_;
   std::size_t fresh_count_ = 0;
   /// How many there is room for in the heap: sorting in is not to fail.
