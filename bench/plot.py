@@ -65,7 +65,8 @@ def draw_panels(table):
                 if found.ratio is not None:
                     panel.text(0, place, f' {found.ratio:.2f}', va='center', size=6,
                                color='white')
-        panel.set_title(table.columns[number].name, size=8)
+        column = table.columns[number]
+        panel.set_title(f'{column.name}, {column.unit}' if column.unit else column.name, size=8)
     panels[0][0].set_yticks(range(len(table.rows)), names(table.rows))
     panels[0][0].set_ylim(len(table.rows) - 0.5, -0.5)
     figure.supxlabel(table.unit, size=8)
