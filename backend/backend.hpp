@@ -9,8 +9,10 @@
 
 #include "backend/operation.hpp"
 
+#include <motet/detail/sure_allocator.hpp>
 #include <motet/time.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -37,6 +39,9 @@ class backend {
   /// `time_point::min()` does not wait. May return early with nothing.
   /// @returns the completed operations, oldest first; they are the caller's again.
   [[nodiscard]] virtual operation* poll(time_point until) noexcept = 0;
+
+  /// Takes back bytes that it has lent (`multishot::lent`).
+  virtual void give_back(std::byte* lent) noexcept { detail::free_surely(lent); }
 
   /// Makes the `poll` under way, or else the next one, return at once. Safe on any thread
   /// and in signal handlers.

@@ -87,13 +87,33 @@ struct splice_request {
   bool stays = false;
 };
 
+enum class multishot_kind : std::uint8_t { accept, receive };
+
+struct multishot;  // backend/multishot.hpp
+
+/// Takes what comes next to a descriptor for which the kernel need not be asked each
+/// time. Result: as of `accept_request`; or as of `receive_request`, and the bytes are in
+/// `from->lent`.
+struct next_request {
+  int fd;
+  multishot_kind kind;
+  multishot* from;
+};
+
+/// Ends that. Cannot be cancelled. Result: 0, when nothing comes any more; what has come
+/// and was not taken is in `of`.
+struct end_request {
+  int fd;
+  multishot* of;
+};
+
 using request =
     std::variant<accept_request, connect_request, receive_request, send_request,
                  send_message_request, receive_message_request, poll_request,
                  read_request, write_request, read_pieces_request, write_pieces_request,
                  open_request, stat_request, sync_request, truncate_request,
                  rename_request, remove_request, make_directory_request, list_request,
-                 splice_request>;
+                 splice_request, next_request, end_request>;
 
 /// One request, then its outcome. Lives on the stack of the fiber that waits for it.
 ///

@@ -15,7 +15,8 @@ COLUMNS = 90
 
 # Who may include what of ours, by longest matching prefix of the path. What is not named
 # here is the standard library's or the system's, see below.
-SEAM = ('backend/operation.hpp', 'backend/file_requests.hpp', 'backend/backend.hpp',
+SEAM = ('backend/operation.hpp', 'backend/multishot.hpp', 'backend/file_requests.hpp',
+        'backend/backend.hpp',
         'backend/course.hpp',
         'motet/time.hpp', 'motet/detail/')
 LAYERS = {
@@ -39,7 +40,7 @@ LAYERS = {
     'lib/thread/': ('lib/fiber/', 'lib/core/', 'backend/make_backend.hpp', 'motet/'),
     'lib/testing/': ('lib/', 'backend/', 'motet/'),
     'lib/io/': ('lib/io/', 'lib/blocking/', 'lib/core/', 'lib/fiber/',
-                'backend/operation.hpp', 'motet/'),
+                'backend/operation.hpp', 'backend/multishot.hpp', 'motet/'),
     'lib/': ('lib/', 'backend/', 'motet/'),
     'test/': ('motet/', 'test/'),
     'test/context/': ('lib/context/', 'test/'),

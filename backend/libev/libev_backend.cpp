@@ -149,8 +149,10 @@ void libev_backend::finish(operation& op, std::int32_t result) noexcept {
   op.slot = is_done;
   done_.push_back(op);
   ++done_count_;
+  const auto* const next = std::get_if<next_request>(&op.what);
   const bool opens = std::holds_alternative<accept_request>(op.what) ||
-                     std::holds_alternative<open_request>(op.what);
+                     std::holds_alternative<open_request>(op.what) ||
+                     (next != nullptr && next->kind == multishot_kind::accept);
   if (result >= 0 && opens) start_over(result);
 }
 

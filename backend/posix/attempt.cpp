@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/posix/attempt.hpp"
 
+#include "backend/multishot.hpp"
 #include "backend/posix/on_disk.hpp"
 #include "backend/posix/read_write.hpp"
 #include "backend/posix/requests.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <new>
 #include <span>
 #include <variant>
 
@@ -144,6 +146,25 @@ outcome attempt_one(operation&, const splice_request& ask) noexcept {
   return attempt_splice(ask);
 }
 
+/// There are bytes now, or there is an end: only who waits long does without a buffer.
+outcome attempt_one(operation& op, const next_request& ask) noexcept {
+  if (ask.kind == multishot_kind::accept) return attempt_one(op, accept_request{ask.fd});
+  auto* const lent =
+      static_cast<std::byte*>(::operator new(multishot::lent_size, std::nothrow));
+  if (lent == nullptr) return -ENOMEM;
+  const outcome got =
+      attempt_one(op, receive_request{ask.fd, {lent, multishot::lent_size}});
+  const bool some = got.value_or(0) > 0;
+  ask.from->lent = some ? lent : nullptr;
+  if (!some) ::operator delete(lent);
+  return got;
+}
+
+/// Nobody works for it in between.
+outcome attempt_one(operation&, const end_request&) noexcept {
+  return 0;
+}
+
 /// What waits for a disk and for nothing else.
 template <class Request>
 outcome attempt_one(operation&, const Request& ask) noexcept {
@@ -165,6 +186,8 @@ bool exhausted_by(const request& what, std::int32_t result) noexcept {
   const auto got = static_cast<std::size_t>(result);
   if (const auto* ask = std::get_if<receive_request>(&what))
     return got < ask->into.size();
+  if (const auto* ask = std::get_if<next_request>(&what))
+    return ask->kind == multishot_kind::receive && got < multishot::lent_size;
   if (const auto* ask = std::get_if<send_request>(&what)) return got < ask->from.size();
   return false;
 }

@@ -47,6 +47,10 @@ readiness awaited_by_one(const splice_request& ask) noexcept {
   return {ask.fd, POLLIN};
 }
 
+readiness awaited_by_one(const next_request& ask) noexcept {
+  return {ask.fd, POLLIN};
+}
+
 /// What remains is a matter of disks.
 template <class Request>
 readiness awaited_by_one(const Request& ask) noexcept {

@@ -44,6 +44,10 @@ kind kind_of(const request& what) noexcept {
                                [](const read_pieces_request&) { return kind::read; },
                                [](const write_pieces_request&) { return kind::write; },
                                [](const splice_request&) { return kind::read; },
+                               [](const next_request& ask) {
+                                 return ask.kind == multishot_kind::accept ? kind::accept
+                                                                           : kind::read;
+                               },
                                [](const auto&) { return kind::file; }},
                     what);
 }

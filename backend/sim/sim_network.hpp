@@ -95,6 +95,8 @@ class sim_network {
   outcome attempt_one(sim_waiting& of, sim_socket& at, const read_pieces_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const write_pieces_request& ask);
   outcome attempt_one(sim_waiting& of, sim_socket& at, const splice_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const next_request& ask);
+  outcome attempt_one(sim_waiting& of, sim_socket& at, const end_request& ask);
   /// What only files know.
   template <class Request>
   outcome attempt_one(sim_waiting&, sim_socket&, const Request&) {

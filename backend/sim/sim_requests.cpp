@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "backend/multishot.hpp"
 #include "backend/sim/sim_address.hpp"
 #include "backend/sim/sim_network.hpp"
 
@@ -47,7 +48,8 @@ bool is_for_sockets(const request& what) noexcept {
          std::holds_alternative<connect_request>(what) ||
          std::holds_alternative<receive_request>(what) ||
          std::holds_alternative<send_request>(what) ||
-         std::holds_alternative<send_message_request>(what);
+         std::holds_alternative<send_message_request>(what) ||
+         std::holds_alternative<next_request>(what);
 }
 
 std::size_t size_of(std::span<const iovec> pieces) noexcept {
@@ -277,6 +279,23 @@ sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
   if (ask.offset != current_offset) return -ESPIPE;
   if (at.is_pipe()) return write_pipe(of, at, ask.from);
   return attempt_one(of, at, send_request{ask.fd, ask.from, transfer::some});
+}
+
+sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
+                                              const next_request& ask) {
+  if (ask.kind == multishot_kind::accept)
+    return attempt_one(of, at, accept_request{ask.fd});
+  std::vector<std::byte> room(multishot::lent_size);
+  const outcome got = attempt_one(of, at, receive_request{ask.fd, room, transfer::some});
+  ask.from->lent = got.value_or(0) > 0
+                       ? kept_copy(std::span(room).first(static_cast<std::size_t>(*got)))
+                       : nullptr;
+  return got;
+}
+
+sim_network::outcome sim_network::attempt_one(sim_waiting&, sim_socket&,
+                                              const end_request&) {
+  return 0;
 }
 
 sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,

@@ -3,6 +3,7 @@
 
 #include "backend/posix/on_disk.hpp"
 #include "backend/posix/requests.hpp"
+#include "backend/uring/buffer_ring.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -118,6 +119,21 @@ void prepare_one(const list_request&, std::size_t, io_uring_sqe& entry) noexcept
 
 /// The ring would have a thread wait for the other side, for each of them.
 void prepare_one(const splice_request&, std::size_t, io_uring_sqe& entry) noexcept {
+  entry.opcode = op_not_there;
+}
+
+void prepare_one(const next_request& ask, std::size_t, io_uring_sqe& entry) noexcept {
+  if (ask.kind == multishot_kind::accept) {
+    io_uring_prep_multishot_accept(&entry, ask.fd, nullptr, nullptr, SOCK_CLOEXEC);
+  } else {
+    io_uring_prep_recv_multishot(&entry, ask.fd, nullptr, 0, 0);
+    entry.flags |= IOSQE_BUFFER_SELECT;
+    entry.buf_group = buffer_ring::group;
+  }
+}
+
+/// Told by the end of what it ends.
+void prepare_one(const end_request&, std::size_t, io_uring_sqe& entry) noexcept {
   entry.opcode = op_not_there;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "backend/uring/probe.hpp"
 
+#include "backend/uring/prepare.hpp"
+
 #include <cerrno>
 #include <cstdint>
 #include <string>
@@ -16,14 +18,8 @@ constexpr named_opcode unavoidable[] = {
     {IORING_OP_ASYNC_CANCEL, "IORING_OP_ASYNC_CANCEL"},
 };
 
-/// Hands over one entry and waits for its completion. @returns its result.
-std::int32_t perform(ring& empty, io_uring_op which) {
-  io_uring_sqe& entry = *empty.next_entry();
-  const msghdr nothing{};
-  entry.opcode = static_cast<std::uint8_t>(which);
-  entry.fd = -1;
-  // Read even if there is nobody to send to.
-  if (which == IORING_OP_SENDMSG) entry.addr = reinterpret_cast<std::uint64_t>(&nothing);
+/// Hands over the one entry and waits for its completion. @returns its result.
+std::int32_t perform_one(ring& empty) {
   while (empty.completions_ready() == 0) {
     const int entered = empty.submit_and_wait(nullptr);
     if (entered < 0 && entered != -EINTR && entered != -EAGAIN)
@@ -32,6 +28,16 @@ std::int32_t perform(ring& empty, io_uring_op which) {
   const std::int32_t result = empty.completion(0).res;
   empty.release_completions(1);
   return result;
+}
+
+std::int32_t perform(ring& empty, io_uring_op which) {
+  io_uring_sqe& entry = *empty.next_entry();
+  const msghdr nothing{};
+  entry.opcode = static_cast<std::uint8_t>(which);
+  entry.fd = -1;
+  // Read even if there is nobody to send to.
+  if (which == IORING_OP_SENDMSG) entry.addr = reinterpret_cast<std::uint64_t>(&nothing);
+  return perform_one(empty);
 }
 
 /// Without a descriptor, what works fails with EBADF; these are for what does not exist,
@@ -53,6 +59,11 @@ opcode_set opcodes_missing(ring& empty) {
   for (const named_opcode& each : avoidable_opcodes())
     if (!works(empty, each.which)) missing.add(each.which);
   return missing;
+}
+
+bool repeats(ring& empty, multishot_kind kind) {
+  prepare(operation{next_request{-1, kind, nullptr}}, *empty.next_entry());
+  return perform_one(empty) == -EBADF;
 }
 
 }  // namespace motet

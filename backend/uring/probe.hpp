@@ -4,6 +4,7 @@
 /// @file
 /// What this kernel's io_uring can do.
 
+#include "backend/operation.hpp"
 #include "backend/uring/opcodes.hpp"
 #include "backend/uring/ring.hpp"
 
@@ -16,5 +17,9 @@ namespace motet {
 /// Why not by IORING_REGISTER_PROBE: that call may be forbidden where the others are not,
 /// and does not know of restrictions.
 [[nodiscard]] opcode_set opcodes_missing(ring& empty);
+
+/// Whether one entry brings all connections, or all bytes. Found out in the same way.
+/// Linux 5.19 and 6.0.
+[[nodiscard]] bool repeats(ring& empty, multishot_kind kind);
 
 }  // namespace motet

@@ -118,6 +118,15 @@ bool ring::holds_entry_for(int fd) const noexcept {
   return false;
 }
 
+bool ring::register_buffers(io_uring_buf_ring& entries, unsigned count,
+                            std::uint16_t group) noexcept {
+  io_uring_buf_reg what{};
+  what.ring_addr = reinterpret_cast<std::uint64_t>(&entries);
+  what.ring_entries = count;
+  what.bgid = group;
+  return io_uring_register_buf_ring(&ring_, &what, 0) == 0;
+}
+
 int ring::enter(unsigned wait_for, unsigned flags,
                 const __kernel_timespec* limit) noexcept {
   const unsigned count = unsubmitted();

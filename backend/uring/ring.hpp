@@ -60,6 +60,11 @@ class ring {
     std::atomic_ref(*ring_.cq.khead).store(head, std::memory_order_release);
   }
 
+  /// Has the kernel take buffers from `entries` that are lent to it there, as a group.
+  /// @returns whether it can. Linux 5.19.
+  bool register_buffers(io_uring_buf_ring& entries, unsigned count,
+                        std::uint16_t group) noexcept;
+
   /// Submits what there is, without waiting or looking for completions.
   /// @returns >= 0, or -errno; -EINTR, -EAGAIN and -EBUSY are worth another try.
   int submit() noexcept { return enter(0, 0, nullptr); }

@@ -47,6 +47,7 @@ class slot_table {
     bool avoided : 1 = false;           ///< Done by system calls, when it is ready.
     bool helped : 1 = false;            ///< A thread has it.
     bool keeps_open : 1 = false;        ///< Its descriptor is its own by now.
+    bool repeats : 1 = false;           ///< Of a multishot: brings more than one result.
   };
 
   /// Has a slot for one more. @throws std::bad_alloc; then nothing has changed.

@@ -55,6 +55,10 @@ uring_backend::uring_backend(const uring_options& options)
     : ring_(options.queues),
       to_avoid_(options.without + opcodes_missing(ring_)),
       avoided_(requests_made_of(to_avoid_)),
+      repeats_accept_(!to_avoid_.contains(IORING_OP_ACCEPT) &&
+                      motet::repeats(ring_, multishot_kind::accept)),
+      repeats_receive_(!to_avoid_.contains(IORING_OP_RECV) &&
+                       motet::repeats(ring_, multishot_kind::receive)),
       door_(!to_avoid_.contains(IORING_OP_READ)) {}
 
 uring_backend::~uring_backend() {
@@ -69,13 +73,18 @@ uring_backend::~uring_backend() {
 
 void uring_backend::submit(operation& op) noexcept {
   op.result = 0;  // Counts the bytes that have moved.
+  const auto* const next = std::get_if<next_request>(&op.what);
+  if (next != nullptr && repeats(next->kind)) return submit_next(op, *next->from);
+  if (const auto* end = std::get_if<end_request>(&op.what))
+    return submit_end(op, *end->of);
   try {
     slots_.make_room();
   } catch (const std::bad_alloc&) {
     return hand_back(op, -ENOMEM);
   }
   slot_table::slot& slot = slots_.take(op);
-  if ((avoided_ >> op.what.index() & 1) != 0 || may_raise_sigpipe(op.what)) [[unlikely]] {
+  const bool avoided = next != nullptr || (avoided_ >> op.what.index() & 1) != 0;
+  if (avoided || may_raise_sigpipe(op.what)) [[unlikely]] {
     slot.avoided = avoids_ = true;
     // What was asked for before comes first: a cancel of what this would complete.
     flush();
@@ -111,6 +120,7 @@ void uring_backend::start(std::uint32_t index) noexcept {
 
 void uring_backend::start_again(std::uint32_t index) noexcept {
   const slot_table::slot& slot = slots_[index];
+  if (slot.cancelled && slot.repeats) return end_repeating(index, -ECANCELED, nullptr);
   if (slot.cancelled) return finish(index, result_of_cancelled(*slot.op));
   slot.avoided ? attempt_or_wait(index) : start(index);
 }
@@ -118,6 +128,8 @@ void uring_backend::start_again(std::uint32_t index) noexcept {
 void uring_backend::cancel(operation& op) noexcept {
   if (op.slot == no_slot) return;
   slot_table::slot& slot = slots_[op.slot];
+  if (slot.repeats && slot.op != &op)
+    std::get<next_request>(op.what).from->withdrawn = true;
   if (slot.cancelled) return;
   slot.cancelled = true;
   slot.tries = 0;

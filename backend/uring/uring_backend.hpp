@@ -10,7 +10,9 @@
 /// in the ring has told that it is time; or by threads that wait for disks.
 
 #include "backend/backend.hpp"
+#include "backend/multishot.hpp"
 #include "backend/posix/helper_threads.hpp"
+#include "backend/uring/buffer_ring.hpp"
 #include "backend/uring/doorbell.hpp"
 #include "backend/uring/opcodes.hpp"
 #include "backend/uring/ring.hpp"
@@ -45,11 +47,14 @@ class uring_backend final : public backend {
   void cancel(operation& op) noexcept override;
   [[nodiscard]] operation* poll(time_point until) noexcept override;
   void wake() noexcept override { door_.ring(); }
+  void give_back(std::byte* lent) noexcept override;
   [[nodiscard]] std::int32_t answer(const call& question) noexcept override;
   [[nodiscard]] time_point now() const noexcept override;
   [[nodiscard]] std::size_t in_flight() const noexcept override {
-    return slots_.in_use() + done_;
+    return slots_.in_use() - armed_ + awaiting_ + done_;
   }
+  /// For tests.
+  [[nodiscard]] const buffer_ring& buffers() const noexcept { return buffers_; }
   [[nodiscard]] const char* name() const noexcept override { return "uring"; }
 
  private:
@@ -75,6 +80,17 @@ class uring_backend final : public backend {
   io_uring_sqe& entry() noexcept;
   void flush() noexcept;
 
+  [[nodiscard]] bool repeats(multishot_kind kind) noexcept;
+  void submit_next(operation& op, multishot& from) noexcept;
+  void submit_end(operation& op, multishot& of) noexcept;
+  void await(operation& op, multishot& from) noexcept;
+  void arm(multishot& m) noexcept;
+  void settle_arrival(std::uint32_t index, const io_uring_cqe& completion) noexcept;
+  void bring(multishot& m, arrival what) noexcept;
+  void hand_to_awaiting(multishot& m, std::int32_t result) noexcept;
+  void end_repeating(std::uint32_t index, std::int32_t result, std::byte* lent) noexcept;
+  void own_what_came(multishot& m) noexcept;
+
   void send_leftovers() noexcept;
   void send_late_cancels(time_point today) noexcept;
   void enter_without_waiting() noexcept;
@@ -82,7 +98,7 @@ class uring_backend final : public backend {
 
   void reap() noexcept;
   void settle(const io_uring_cqe& completion) noexcept;
-  void settle_operation(const ticket& of, std::int32_t result) noexcept;
+  void settle_operation(const ticket& of, const io_uring_cqe& completion) noexcept;
   void settle_cancel(const ticket& of, std::int32_t result) noexcept;
   bool continues(std::uint32_t index, std::int32_t& result) noexcept;
   bool continues_after_readiness(std::uint32_t index, std::int32_t& result) noexcept;
@@ -92,7 +108,11 @@ class uring_backend final : public backend {
   const opcode_set to_avoid_;
   const std::uint32_t avoided_;  ///< The requests that are made of those, as bits.
   bool avoids_ = false;          ///< Some operation has been avoided.
+  const bool repeats_accept_;
+  const bool repeats_receive_;
   slot_table slots_;
+  std::size_t armed_ = 0;     ///< Multishots that the kernel works for.
+  std::size_t awaiting_ = 0;  ///< Those that somebody waits for.
   operation* first_done_ = nullptr;
   operation** last_done_ = &first_done_;
   std::size_t done_ = 0;
@@ -101,6 +121,7 @@ class uring_backend final : public backend {
   detail::sure_vector<std::uint32_t> to_start_again_;
   detail::sure_vector<late_cancel> late_cancels_;
 
+  buffer_ring buffers_{ring_};
   doorbell door_;
   helper_threads helpers_{*this};
   bool awake_ = false;  ///< A wake has come that no `poll` has returned for.

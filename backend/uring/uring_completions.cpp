@@ -57,7 +57,7 @@ void uring_backend::settle(const io_uring_cqe& completion) noexcept {
   const ticket of = ticket::from_user_data(completion.user_data);
   switch (of.what) {
     case ticket::kind::operation:
-      return settle_operation(of, completion.res);
+      return settle_operation(of, completion);
     case ticket::kind::cancel:
       return settle_cancel(of, completion.res);
     case ticket::kind::wake:
@@ -67,9 +67,12 @@ void uring_backend::settle(const io_uring_cqe& completion) noexcept {
   fatal("a completion of nothing that was submitted");
 }
 
-void uring_backend::settle_operation(const ticket& of, std::int32_t result) noexcept {
+void uring_backend::settle_operation(const ticket& of,
+                                     const io_uring_cqe& completion) noexcept {
   slot_table::slot* const slot = slots_.find(of.slot, of.generation);
   if (slot == nullptr) fatal("a second completion of one operation");
+  if (slot->repeats) return settle_arrival(of.slot, completion);
+  std::int32_t result = completion.res;
   const bool plain = result >= 0 && !slot->partial && !slot->awaits_readiness;
   if (!plain && continues(of.slot, result)) return;
   finish(of.slot, result);

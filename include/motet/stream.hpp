@@ -161,6 +161,8 @@ class stream {
  private:
   std::int32_t receive(std::span<std::byte> into, bool whole, call_site where);
   std::int32_t send(std::span<const std::byte> from, bool whole, call_site where);
+  void read_loop(detail::function_ref<void(std::span<const std::byte>)> f,
+                 call_site where);
 
   friend struct detail::stream_access;
 

@@ -258,7 +258,7 @@ class scheduler {
  private:
   /// Of an id, those that count the fibers of a scheduler; above them, the scheduler's.
   static constexpr unsigned id_bits = 40;
-  static constexpr int slice = 64;
+  static constexpr int slice = 256;
   static constexpr int points_per_run = 128;
 
   [[gnu::always_inline]] inline void start_waiting(waiter& how) noexcept {

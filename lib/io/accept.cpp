@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lib/core/cancel_tree.hpp"
 #include "lib/fiber/life.hpp"
+#include "lib/io/intake.hpp"
 #include "lib/io/perform.hpp"
 
 #include <motet/detail/timed_scope.hpp>
@@ -87,15 +88,22 @@ bool is_broken_connection(const std::exception_ptr& error) noexcept {
 /// Serving one listener: who is being served, and who waits for that to change.
 class service {
  public:
-  service(listener& from, const accept_options& options, call_site where,
-          detail::function_ref<void(stream&)> handler)
-      : listener_(from), options_(options), where_(where), handler_(handler) {}
+  service(listener& from, detail::descriptor& socket, const accept_options& options,
+          call_site where, detail::function_ref<void(stream&)> handler)
+      : listener_(from),
+        socket_(socket),
+        options_(options),
+        where_(where),
+        handler_(handler) {}
 
   /// Until cancelled or the listener fails.
   [[noreturn]] void accept_into(scope& peers) {
+    detail::intake_loop ahead(socket_, multishot_kind::accept);
     for (;;) {
-      while (active_ >= options_.max_connections)
+      while (active_ >= options_.max_connections) {
+        ahead.pause();
         wait_for_change("a peer to leave");
+      }
       std::error_code ec;
       stream peer = listener_.accept(ec, where_);
       if (!ec) {
@@ -238,6 +246,7 @@ class service {
   };
 
   listener& listener_;
+  detail::descriptor& socket_;
   const accept_options& options_;
   const call_site where_;
   detail::function_ref<void(stream&)> handler_;
@@ -261,6 +270,12 @@ class window {
   detail::cancel_scope* const closed_;
 };
 
+std::int32_t next_connection(detail::descriptor& from, call_site where) {
+  constexpr const char* what = "a connection";
+  if (const auto fd = detail::accept_ahead(from, what, where)) return *fd;
+  return detail::perform(accept_request{from.fd()}, what, from.incoming(), where);
+}
+
 }  // namespace
 
 stream listener::accept(call_site where) {
@@ -273,8 +288,7 @@ stream listener::accept(call_site where) {
 stream listener::accept(std::error_code& ec, call_site where) {
   std::int32_t fd = 0;
   do {
-    fd = detail::perform(accept_request{socket_.fd()}, "a connection", socket_.incoming(),
-                         where);
+    fd = next_connection(socket_, where);
   } while (is_of_the_connection(-fd));
   ec = fd < 0 ? std::error_code(-fd, std::system_category()) : std::error_code();
   return fd < 0 ? stream() : stream(fd);
@@ -297,7 +311,7 @@ void listener::serve(const accept_options& options, call_site where,
                      detail::function_ref<void(stream&)> handler) {
   detail::fiber_state& self = detail::enter_point(detail::here("accept_loop"), where);
   detail::cancel_scope* const outer_wall = self.chain.wall;
-  service s(*this, options, where, handler);
+  service s(*this, socket_, options, where, handler);
   // A stop of this fiber is not one of its peers: those get their grace first.
   const auto shielded = [&] {
     with_scope({.errors = error_policy::isolate}, [&](scope& peers) {

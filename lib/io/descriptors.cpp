@@ -103,11 +103,13 @@ void send_descriptors(stream& to, std::span<const std::byte> data,
 }
 
 received receive_descriptors(stream& from, std::span<std::byte> buffer, call_site where) {
+  motet::detail::descriptor& socket = stream_access::of(from);
+  // What came ahead came without descriptors.
+  if (socket.ahead() != nullptr) return {from.read(buffer, where), {}};
   descriptor_room room;
   iovec piece{buffer.data(), buffer.size()};
   room.header().msg_iov = &piece;
   room.header().msg_iovlen = 1;
-  motet::detail::descriptor& socket = stream_access::of(from);
   const std::int32_t got = perform(receive_message_request{socket.fd(), &room.header()},
                                    "bytes to read", socket.incoming(), where);
   if (got < 0) throw_failure(got, "receive descriptors");

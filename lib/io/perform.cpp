@@ -22,8 +22,10 @@ void abort_operation(waiter& w) noexcept {
 
 /// A connection that was taken just before its listener was closed has no owner.
 void close_what_came(const operation& op) noexcept {
-  const bool came = op.result >= 0 && std::holds_alternative<accept_request>(op.what);
-  if (came) ask_kernel(close_call{op.result});
+  const auto* const next = std::get_if<next_request>(&op.what);
+  const bool accepts = std::holds_alternative<accept_request>(op.what) ||
+                       (next != nullptr && next->kind == multishot_kind::accept);
+  if (accepts && op.result >= 0) ask_kernel(close_call{op.result});
 }
 
 }  // namespace
@@ -65,6 +67,7 @@ void descriptor::close_open() noexcept {
   }
   incoming_ = nullptr;
   outgoing_ = nullptr;
+  if (ahead_ != nullptr) let_go_of_ahead();
   ask_kernel(close_call{std::exchange(fd_, -1)});
 }
 

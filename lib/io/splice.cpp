@@ -113,12 +113,19 @@ void detail::copy_spliced(const owned_source& from, stream& to,
   const byte_sink sink(to);
   if (copy_bytes(from.source, sink, large, progress, where)) return;
   // Some of what is no socket can be written to and not spliced into.
-  const bool may = to.kind() == stream_kind::socket;
+  const bool may = to.kind() == stream_kind::socket && from.owned.ahead() == nullptr;
   if (may && copy_through_pipe(from.owned, to.owned(), progress, where)) return;
   copy_bytes(from.source, sink, unlimited, progress, where);
 }
 
 std::size_t splice(stream& from, stream& to, std::size_t size, call_site where) {
+  if (from.owned().ahead() != nullptr) [[unlikely]] {
+    std::array<std::byte, 1024> ahead;
+    const auto data =
+        from.read(std::span(ahead).first(std::min(size, ahead.size())), where);
+    to.write(data, where);
+    return data.size();
+  }
   return move_or_throw(from.owned(), to.owned(), size, false, where);
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "lib/io/intake.hpp"
 #include "lib/io/perform.hpp"
 #include "lib/io/socket_name.hpp"
 
@@ -21,6 +22,7 @@ namespace {
 using detail::ask_kernel;
 using detail::name_of_socket;
 using detail::perform;
+using detail::receive_ahead;
 using detail::throw_failure;
 using detail::to_code;
 
@@ -78,6 +80,9 @@ class piece_window {
 // Inlined: a frame less to unwind when a read is cancelled.
 [[gnu::always_inline]] inline std::int32_t stream::receive(std::span<std::byte> into,
                                                            bool whole, call_site where) {
+  if (descriptor_.ahead() != nullptr) [[unlikely]] {
+    if (const auto got = receive_ahead(descriptor_, into, where)) return *got;
+  }
   const int fd = descriptor_.fd();
   const transfer amount = whole ? transfer::whole : transfer::some;
   const request asked = kind_ == stream_kind::socket
@@ -130,12 +135,27 @@ std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, std::size
   return buffer.first(done);
 }
 
-void stream::recv_loop(detail::function_ref<void(std::span<const std::byte>)> f,
-                       call_site where) {
-  // One page: with a larger one each connection would hold more, used or not.
+/// A function of its own: only who needs the buffer pays for the stack.
+[[gnu::noinline]] void stream::read_loop(
+    detail::function_ref<void(std::span<const std::byte>)> f, call_site where) {
   std::byte buffer[4096];
   for (;;) {
     const std::span<const std::byte> data = read(buffer, where);
+    if (data.empty()) return;
+    f(data);
+  }
+}
+
+void stream::recv_loop(detail::function_ref<void(std::span<const std::byte>)> f,
+                       call_site where) {
+  if (kind_ != stream_kind::socket) return read_loop(f, where);
+  detail::intake_loop from(descriptor_, multishot_kind::receive);
+  for (;;) {
+    std::int32_t result = 0;
+    const std::span<const std::byte> data = from.next_bytes(result, where);
+    if (result < 0) [[unlikely]] {
+      fail(*this, result, "read from");
+    }
     if (data.empty()) return;
     f(data);
   }

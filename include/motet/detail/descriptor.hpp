@@ -9,6 +9,7 @@
 namespace motet::detail {
 
 struct io_wait;  // lib/io/perform.hpp
+class intake;    // lib/io/intake.hpp
 
 /// Closes what it owns. Same thread only.
 ///
@@ -20,11 +21,13 @@ class descriptor {
   explicit descriptor(int fd) noexcept : fd_(fd) {}
   descriptor(const descriptor&) = delete;
   descriptor& operator=(const descriptor&) = delete;
-  descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  descriptor(descriptor&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), ahead_(std::exchange(other.ahead_, nullptr)) {}
   descriptor& operator=(descriptor&& other) noexcept {
     if (this != &other) {
       close();
       fd_ = std::exchange(other.fd_, -1);
+      ahead_ = std::exchange(other.ahead_, nullptr);
     }
     return *this;
   }
@@ -40,13 +43,18 @@ class descriptor {
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] io_wait*& incoming() noexcept { return incoming_; }
   [[nodiscard]] io_wait*& outgoing() noexcept { return outgoing_; }
+  /// What has come before it was asked for; null: nothing.
+  [[nodiscard]] intake* ahead() const noexcept { return ahead_; }
+  void set_ahead(intake* ahead) noexcept { ahead_ = ahead; }
 
  private:
   void close_open() noexcept;
+  void let_go_of_ahead() noexcept;
 
   int fd_ = -1;
   io_wait* incoming_ = nullptr;
   io_wait* outgoing_ = nullptr;
+  intake* ahead_ = nullptr;
 };
 
 }  // namespace motet::detail
