@@ -29,8 +29,7 @@ class buffer_ring {
   [[nodiscard]] bool usable() noexcept {
     return state_ == state::unknown ? set_up() : state_ == state::made;
   }
-  /// Adds buffers if the kernel has none. @returns false if there are as many as there can
-  /// be.
+  /// Adds buffers if the kernel has none. @returns false if there are as many as can be.
   [[nodiscard]] bool replenish() noexcept;
 
   /// The buffer that a completion names.

@@ -114,8 +114,8 @@ void uring_backend::end_repeating(std::uint32_t index, std::int32_t result,
   } else if (m.withdrawn) {
     hand_to_awaiting(m, -ECANCELED);
   } else if (result == -EAGAIN || (result == -ENOBUFS && !buffers_.replenish())) {
-    // A non-blocking descriptor, or all buffers lent. This one is had without the kernel's
-    // help.
+    // A non-blocking descriptor, or all buffers are lent: this one is waited for, and
+    // then taken by a system call.
     operation& op = *std::exchange(m.awaiting, nullptr);
     --awaiting_;
     slots_.take(op).avoided = avoids_ = true;
