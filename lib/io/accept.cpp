@@ -74,15 +74,9 @@ std::string enumerate(const std::vector<std::string>& names) {
 }
 
 /// A connection that broke is its peer's business and no error of the handler.
-bool is_broken_connection(const std::exception_ptr& error) noexcept {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::system_error& e) {
-    return e.code().category() == std::system_category() &&
-           is_of_a_peer(e.code().value());
-  } catch (...) {
-    return false;
-  }
+bool is_broken_connection(const std::system_error& error) noexcept {
+  return error.code().category() == std::system_category() &&
+         is_of_a_peer(error.code().value());
 }
 
 /// Serving one listener: who is being served, and who waits for that to change.
@@ -172,6 +166,8 @@ class service {
       handler_(peer);
     } catch (const cancelled&) {
       throw;
+    } catch (const std::system_error& e) {
+      if (options_.on_error || !is_broken_connection(e)) note(std::current_exception());
     } catch (...) {
       note(std::current_exception());
     }
@@ -180,7 +176,7 @@ class service {
   void note(std::exception_ptr error) {
     if (options_.on_error) {
       options_.on_error(std::move(error));
-    } else if (!is_broken_connection(error)) {
+    } else {
       detail::report_unhandled(this_scheduler->running(), std::move(error));
     }
   }

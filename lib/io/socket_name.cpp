@@ -16,11 +16,11 @@ endpoint name_of_socket(int fd, endpoint_side side) {
 }
 
 std::string word_for_socket(int fd, endpoint_side side) {
-  try {
-    return std::string(" ").append(to_string(name_of_socket(fd, side)));
-  } catch (const std::system_error&) {
-    return {};
-  }
+  sockaddr_storage address{};
+  const std::int32_t length = ask_kernel(socket_name_call{fd, side, &address});
+  if (length < 0) return {};
+  const auto where = endpoint::from_system(&address, static_cast<std::size_t>(length));
+  return std::string(" ").append(to_string(where));
 }
 
 std::string name_of_host(std::string_view host, std::uint16_t port) {

@@ -27,11 +27,12 @@ using detail::throw_failure;
 using detail::to_code;
 
 [[noreturn]] void fail(const stream& with, std::int32_t result, const std::string& what) {
-  std::string whom = " descriptor " + std::to_string(with.native_handle());
-  try {
-    if (with.kind() == stream_kind::socket) whom = " " + to_string(with.peer());
-  } catch (const std::system_error&) {  // a broken connection does not know any more
+  const int fd = with.native_handle();
+  std::string whom;
+  if (with.kind() == stream_kind::socket) {
+    whom = detail::word_for_socket(fd, endpoint_side::peer);
   }
+  if (whom.empty()) whom = " descriptor " + std::to_string(fd);
   throw_failure(result, what + whom);
 }
 
