@@ -9,6 +9,7 @@
 #include "asio_connection.hpp"
 
 #include <array>
+#include <memory>
 
 namespace {
 

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <exception>
+#include <memory>
 
 #include <asio/spawn.hpp>
 

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <variant>
 #include <vector>

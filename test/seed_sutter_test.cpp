@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <optional>
+#include <stop_token>
 #include <utility>
 #include <vector>
 

@@ -81,6 +81,12 @@ STANDARD = re.compile(r'^[a-z0-9_]+$|^(cxxabi|unwind)\.h$')
 NO_SYSTEM = ('include/motet/',)
 NO_SOCKETS = ('lib/core/', 'lib/fiber/')
 
+# What a public header does without: see docs/style.md.
+HEAVY = ('algorithm', 'atomic', 'chrono', 'condition_variable', 'deque', 'filesystem',
+         'functional', 'future', 'iostream', 'iterator', 'list', 'map', 'memory', 'random',
+         'ranges', 'regex', 'semaphore', 'set', 'shared_mutex', 'sstream', 'stop_token',
+         'thread', 'unordered_map', 'unordered_set')
+
 CAPS = {'include/': 200, '': 400}  # lines, by longest matching prefix
 LONGER = {}  # file -> lines it may have, for a reason given in its commit
 
@@ -122,7 +128,8 @@ def check_include(path, number, quote, header):
         if not (path.startswith('bench/') and '/' not in header):
             complain(path, number, f'write "{header}" from the root of the tree')
     elif STANDARD.match(header):
-        pass
+        if header in HEAVY and path.startswith('include/'):
+            complain(path, number, f'<{header}> takes too long to compile for all')
     elif not SYSTEM.match(header):
         complain(path, number, f'<{header}> is no header of the standard or the system')
     elif path.startswith(NO_SYSTEM):

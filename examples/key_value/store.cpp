@@ -6,6 +6,8 @@
 #include <motet/cancel.hpp>
 #include <motet/timeout.hpp>
 
+#include <algorithm>
+
 namespace key_value {
 
 namespace {

@@ -26,10 +26,7 @@ struct activated_sockets {
   /// Everything else.
   std::vector<std::pair<std::string, owned_descriptor>> others;
 
-  [[nodiscard]] bool empty() const noexcept {
-    return listeners.empty() && datagram_sockets.empty() && streams.empty() &&
-           others.empty();
-  }
+  [[nodiscard]] bool empty() const noexcept;
 };
 
 enum class activation_variables : bool { keep, unset };

@@ -5,12 +5,13 @@
 /// Waiting for several fibers.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/later.hpp>
+#include <motet/detail/range.hpp>
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
 
 #include <concepts>
 #include <cstddef>
-#include <ranges>
 #include <tuple>
 #include <type_traits>
 #include <variant>
@@ -54,7 +55,7 @@ requires requires(Range& r) {
 }
 auto await_all(const Range& fibers, call_site where = call_site::here()) {
   using T = typename std::decay_t<decltype(*fibers.begin())>::result_type;
-  std::vector<const fiber_ref*> list;
+  std::vector<detail::later<const fiber_ref*, Range>> list;
   for (const fiber<T>& each : fibers)
     list.push_back(&each);
   detail::await_all_ended(list.data(), list.size(), where);
@@ -78,10 +79,10 @@ requires(sizeof...(F) > 0) std::size_t first_of(const F&... fibers) {
 
 /// As above, for a range of fibers. @throws structure_error if there are none.
 /// Cancellation point.
-template <std::ranges::forward_range Range>
-requires std::derived_from<std::ranges::range_value_t<Range>, fiber_ref> std::size_t
-first_of(const Range& fibers, call_site where = call_site::here()) {
-  std::vector<const fiber_ref*> list;
+template <detail::rewalkable Range>
+requires std::derived_from<detail::value_of<Range>, fiber_ref> std::size_t first_of(
+    const Range& fibers, call_site where = call_site::here()) {
+  std::vector<detail::later<const fiber_ref*, Range>> list;
   for (const fiber_ref& each : fibers)
     list.push_back(&each);
   return detail::first_ended(list.data(), list.size(), where);

@@ -9,9 +9,9 @@
 /// which the process has one, and the fiber parks meanwhile.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/callback.hpp>
 #include <motet/detail/job.hpp>
 
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -22,7 +22,7 @@ struct blocking_options {
   /// Called once if the fiber is asked to stop while the job runs: makes it return soon,
   /// as `sqlite3_interrupt` does. On the fiber's thread, between two fibers: it may
   /// neither park nor throw. The job may have just ended when it is called.
-  std::function<void()> on_cancel = {};
+  detail::callback<void()> on_cancel = {};
 };
 
 /// See `blocking`.

@@ -16,12 +16,12 @@
 #include <motet/call_site.hpp>
 #include <motet/channel.hpp>
 #include <motet/detail/broadcast_core.hpp>
+#include <motet/detail/owner.hpp>
+#include <motet/detail/range.hpp>
 #include <motet/error.hpp>
 
 #include <concepts>
 #include <cstddef>
-#include <iterator>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -159,7 +159,7 @@ class subscription {
   };
 
   explicit subscription(detail::broadcast_core& core)
-      : core_(&core), place_(std::make_unique<detail::broadcast_subscriber>()) {
+      : core_(&core), place_(new detail::broadcast_subscriber()) {
     core_->add(*place_);
   }
 
@@ -179,7 +179,7 @@ class subscription {
   }
 
   detail::broadcast_core* core_;
-  std::unique_ptr<detail::broadcast_subscriber> place_;
+  detail::owner<detail::broadcast_subscriber> place_;
 };
 
 }  // namespace motet

@@ -10,10 +10,10 @@
 
 #include <motet/call_site.hpp>
 #include <motet/detail/byte_source.hpp>
+#include <motet/detail/owner.hpp>
 #include <motet/detail/pull_range.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -70,9 +70,7 @@ class buffered_reader {
   /// As above. Cancellation point.
   std::optional<std::string_view> read_until(char delimiter,
                                              std::size_t limit = usual_limit,
-                                             call_site where = call_site::here()) {
-    return read_until(std::string_view(&delimiter, 1), limit, where);
-  }
+                                             call_site where = call_site::here());
 
   /// The next line, without "\n" or "\r\n"; the last may lack its end.
   /// @returns nothing at the end. @throws as `read_until`. Cancellation point.
@@ -119,7 +117,7 @@ class buffered_reader {
 
   detail::byte_source from_;
   const std::size_t capacity_;
-  std::unique_ptr<std::byte[]> data_;
+  detail::byte_room data_;
   std::size_t size_ = 0;   ///< Of the buffer.
   std::size_t begin_ = 0;  ///< What is here.
   std::size_t end_ = 0;
@@ -135,12 +133,12 @@ class line_source {
       : from_(from), longest_(longest), where_(where) {}
   template <readable Source>
   line_source(Source& from, std::size_t longest, call_site where)
-      : own_(std::in_place, from), from_(*own_), longest_(longest), where_(where) {}
+      : own_(new buffered_reader(from)), from_(*own_), longest_(longest), where_(where) {}
   bool next();
   [[nodiscard]] std::string& value() noexcept { return line_; }
 
  private:
-  std::optional<buffered_reader> own_;
+  owner<buffered_reader> own_;
   buffered_reader& from_;
   const std::size_t longest_;
   const call_site where_;

@@ -10,10 +10,10 @@
 
 #include <motet/call_site.hpp>
 #include <motet/detail/byte_sink.hpp>
+#include <motet/detail/owner.hpp>
 #include <motet/time.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string_view>
 
@@ -51,9 +51,7 @@ class buffered_writer {
   /// continuation, and all further calls throw broken_stream. Cancellation point.
   void write(std::span<const std::byte> data, call_site where = call_site::here());
   /// As above. Cancellation point.
-  void write(std::string_view text, call_site where = call_site::here()) {
-    write(std::as_bytes(std::span(text)), where);
-  }
+  void write(std::string_view text, call_site where = call_site::here());
   /// As above; `done` counts the bytes taken, whatever is thrown. It is for those who go
   /// on with the rest: nothing counts as broken. Cancellation point.
   void write(std::span<const std::byte> data, std::size_t& done,
@@ -80,7 +78,7 @@ class buffered_writer {
   const std::size_t capacity_;
   const duration grace_;
   const call_site where_;
-  std::unique_ptr<std::byte[]> data_;
+  detail::byte_room data_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   bool broken_ = false;  ///< Half of something was written, and the rest never will be.

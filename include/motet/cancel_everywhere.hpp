@@ -7,11 +7,11 @@
 /// Cancellation comes at points, and a program reaches few of them when a test stops it.
 /// This stops it at each, in a few runs per point, and looks for what is left behind.
 
+#include <motet/detail/callback.hpp>
 #include <motet/detail/function_ref.hpp>
 
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -25,10 +25,10 @@ struct cancel_everywhere_options {
   bool each_fiber = false;
   /// Says of an error that the run without cancellation does not throw whether a
   /// cancelled one may: a peer that was stopped, say, breaks connections.
-  std::function<bool(const std::exception_ptr&)> expected = {};
+  detail::callback<bool(const std::exception_ptr&)> expected = {};
   /// Called after each run, outside of fibers; what it throws is a failure of the point.
   /// For what only you can count: money, jobs taken and not done.
-  std::function<void()> afterwards = {};
+  detail::callback<void()> afterwards = {};
 };
 
 struct cancel_everywhere_report {

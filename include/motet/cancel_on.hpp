@@ -4,10 +4,12 @@
 /// @file
 /// Requests to stop, from and to code that knows std::stop_token.
 
+#include <motet/call_site.hpp>
+#include <motet/detail/owner.hpp>
+#include <motet/detail/token_box.hpp>
 #include <motet/scope.hpp>
 
 #include <optional>
-#include <stop_token>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -19,30 +21,29 @@ namespace detail {
 /// Passes a token's request on to a scope, for as long as it lives.
 class token_link {
  public:
-  token_link(std::stop_token token, scope_ref target, call_site where)
-      : callback_(std::move(token), pass_on{std::move(target), where}) {}
+  token_link(const token_box& token, scope_ref target, call_site where);
+  token_link(const token_link&) = delete;
+  token_link& operator=(const token_link&) = delete;
+  ~token_link();
 
  private:
-  struct pass_on {
-    scope_ref target;
-    call_site where;
-    void operator()() const noexcept;
-  };
-  std::stop_callback<pass_on> callback_;
+  struct listener;
+  owner<listener> listener_;
 };
 
 }  // namespace detail
 
-/// Runs `f` as a scope that `token`, too, cancels; any thread may request that.
+/// Runs `f` as a scope that `token`, too, cancels: a std::stop_token, which any thread
+/// may request.
 /// @returns the result, or nothing if it was cancelled (`bool` if `f` returns void).
 /// Cancellation point if `f` has one.
-template <class F>
-auto cancel_on(std::stop_token token, F&& f, call_site where = call_site::here()) {
+template <detail::stop_token_like Token, class F>
+auto cancel_on(const Token& token, F&& f, call_site where = call_site::here()) {
   using R = std::invoke_result_t<F&>;
   using held = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
   std::optional<held> result;
   with_scope([&](scope& s) {
-    const detail::token_link link(std::move(token), s.ref(), where);
+    const detail::token_link link(detail::token_box(token), s.ref(), where);
     if constexpr (std::is_void_v<R>) {
       f();
       result.emplace();
@@ -65,7 +66,8 @@ namespace this_fiber {
 /// `terminate` with a grace requests it before anything is thrown. Its callbacks run
 /// where the request is made, or between two fibers: they must neither park nor spin.
 /// Outside of fibers: a token that is never requested. Never parks.
-[[nodiscard]] std::stop_token stop_token();
+/// @returns what turns into a std::stop_token; <stop_token> is yours to include.
+[[nodiscard]] detail::token_box stop_token();
 
 }  // namespace this_fiber
 

@@ -14,12 +14,12 @@
 
 #include <motet/call_site.hpp>
 #include <motet/detail/channel_core.hpp>
+#include <motet/detail/range.hpp>
 #include <motet/detail/value_queue.hpp>
 #include <motet/error.hpp>
 
 #include <concepts>
 #include <cstddef>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <type_traits>

@@ -15,13 +15,27 @@
 #include <motet/mutex.hpp>
 #include <motet/time.hpp>
 
-#include <chrono>
-#include <condition_variable>
+#include <cstdint>
 #include <mutex>
+#include <type_traits>
 
 namespace motet {
 
-using std::cv_status;
+/// How a wait with a limit ended. Compares with a std::cv_status, too.
+enum class cv_status : std::uint8_t { no_timeout, timeout };
+
+namespace detail {
+template <class Status>
+concept foreign_cv_status =
+    !std::is_same_v<Status, cv_status> && std::is_enum_v<Status> && requires {
+  Status::no_timeout;
+  Status::timeout;
+};
+}  // namespace detail
+template <detail::foreign_cv_status Status>
+[[nodiscard]] constexpr bool operator==(cv_status a, Status b) noexcept {
+  return (a == cv_status::timeout) == (b == Status::timeout);
+}
 
 /// As a `std::condition_variable`, but for fibers, who are notified in the order in which
 /// they came. However a wait ends, its fiber holds the mutex again, for which it waits in

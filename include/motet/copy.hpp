@@ -13,13 +13,13 @@
 #include <motet/call_site.hpp>
 #include <motet/detail/byte_sink.hpp>
 #include <motet/detail/byte_source.hpp>
+#include <motet/detail/callback.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/stream.hpp>
 #include <motet/time.hpp>
 
 #include <concepts>
 #include <cstddef>
-#include <functional>
 
 namespace motet {
 
@@ -28,7 +28,7 @@ struct copy_options {
   /// be written in that time is lost, and an error in place of `cancelled` says so.
   duration grace = std::chrono::seconds(1);
   /// Told how many more bytes were written, time and again.
-  std::function<void(std::size_t)> on_progress = {};
+  detail::callback<void(std::size_t)> on_progress = {};
 };
 
 namespace detail {

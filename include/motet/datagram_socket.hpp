@@ -10,6 +10,7 @@
 
 #include <motet/call_site.hpp>
 #include <motet/detail/descriptor.hpp>
+#include <motet/detail/owner.hpp>
 #include <motet/detail/socket_file.hpp>
 #include <motet/endpoint.hpp>
 #include <motet/socket_options.hpp>
@@ -20,7 +21,6 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace motet {
 
@@ -41,19 +41,24 @@ struct outgoing_datagram {
 class datagram_batch {
  public:
   /// For at most so many, each of at most `bytes`.
-  datagram_batch(std::size_t datagrams, std::size_t bytes)
-      : bytes_(bytes), room_(datagrams * bytes), slots_(datagrams) {}
+  datagram_batch(std::size_t datagrams, std::size_t bytes);
+  datagram_batch(datagram_batch&& from) noexcept;
+  datagram_batch& operator=(datagram_batch&& from) noexcept;
+  datagram_batch(const datagram_batch&) = delete;
+  datagram_batch& operator=(const datagram_batch&) = delete;
+  ~datagram_batch();
 
  private:
   friend class datagram_socket;
 
   [[nodiscard]] std::span<std::byte> buffer(std::size_t index) noexcept {
-    return std::span(room_).subspan(index * bytes_, bytes_);
+    return {room_.get() + index * bytes_, bytes_};
   }
 
+  std::size_t count_;
   std::size_t bytes_;
-  std::vector<std::byte> room_;
-  std::vector<datagram> slots_;
+  detail::byte_room room_;
+  datagram* slots_;
 };
 
 /// Moves, does not copy, and closes when it goes. One fiber may receive, any number may
@@ -96,18 +101,14 @@ class datagram_socket {
                call_site where = call_site::here());
   /// As above. Cancellation point.
   void send_to(std::string_view text, const endpoint& to,
-               call_site where = call_site::here()) {
-    send_to(std::as_bytes(std::span(text)), to, where);
-  }
+               call_site where = call_site::here());
   /// As above. Cancellation point.
   void send_to(std::span<const std::byte> data, const endpoint& to, std::error_code& ec,
                call_site where = call_site::here());
   /// Sends to whom this is connected. Cancellation point.
   void send(std::span<const std::byte> data, call_site where = call_site::here());
   /// As above. Cancellation point.
-  void send(std::string_view text, call_site where = call_site::here()) {
-    send(std::as_bytes(std::span(text)), where);
-  }
+  void send(std::string_view text, call_site where = call_site::here());
   /// As above. Cancellation point.
   void send(std::span<const std::byte> data, std::error_code& ec,
             call_site where = call_site::here());

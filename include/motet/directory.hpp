@@ -6,11 +6,11 @@
 
 #include <motet/call_site.hpp>
 #include <motet/detail/descriptor.hpp>
+#include <motet/detail/owner.hpp>
 #include <motet/detail/pull_range.hpp>
 #include <motet/file_stat.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <string>
 
 namespace motet {
@@ -37,7 +37,7 @@ class entry_source {
   descriptor directory_;
   std::string path_;
   call_site where_;
-  std::unique_ptr<std::byte[]> fetched_;
+  byte_room fetched_;
   std::size_t size_ = 0;
   std::size_t at_ = 0;
   directory_entry entry_;

@@ -51,6 +51,9 @@ class cancel_error : public std::runtime_error {
 class fiber_stopped : public std::runtime_error {
  public:
   explicit fiber_stopped(cancel_reason why);
+  fiber_stopped(const fiber_stopped& other);
+  fiber_stopped& operator=(const fiber_stopped& other);
+  ~fiber_stopped() override;
 
   [[nodiscard]] const cancel_reason& reason() const noexcept { return why_; }
 
@@ -94,12 +97,14 @@ class exception_group : public std::exception {
   explicit exception_group(std::vector<std::exception_ptr> errors,
                            std::size_t dropped = 0);
 
-  [[nodiscard]] std::span<const std::exception_ptr> errors() const noexcept {
-    return errors_;
-  }
+  exception_group(const exception_group& other);
+  exception_group& operator=(const exception_group& other);
+  ~exception_group() override;
+
+  [[nodiscard]] std::span<const std::exception_ptr> errors() const noexcept;
   /// How many more there were than fit.
   [[nodiscard]] std::size_t dropped() const noexcept { return dropped_; }
-  [[nodiscard]] const char* what() const noexcept override { return what_.c_str(); }
+  [[nodiscard]] const char* what() const noexcept override;
 
  private:
   friend exception_group detail::make_group(detail::error_list errors,

@@ -27,15 +27,13 @@ class exit_status {
   }
 
   /// Whether it exited, with 0.
-  [[nodiscard]] constexpr bool success() const noexcept { return code() == 0; }
+  [[nodiscard]] constexpr bool success() const noexcept {
+    return kind_ == kind::exited && value_ == 0;
+  }
   /// What it exited with, if it did.
-  [[nodiscard]] constexpr std::optional<int> code() const noexcept {
-    return kind_ == kind::exited ? std::optional(value_) : std::nullopt;
-  }
+  [[nodiscard]] std::optional<int> code() const noexcept;
   /// What killed it, if anything did.
-  [[nodiscard]] constexpr std::optional<int> signal() const noexcept {
-    return kind_ == kind::killed ? std::optional(value_) : std::nullopt;
-  }
+  [[nodiscard]] std::optional<int> signal() const noexcept;
 
   friend constexpr bool operator==(const exit_status&,
                                    const exit_status&) noexcept = default;

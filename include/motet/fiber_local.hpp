@@ -4,8 +4,9 @@
 /// @file
 /// What `thread_local` is for threads.
 
+#include <motet/detail/owner.hpp>
+
 #include <cstdint>
-#include <memory>
 #include <type_traits>
 
 namespace motet {
@@ -50,7 +51,7 @@ class fiber_local {
 
  private:
   T& make() const {
-    auto fresh = std::make_unique<T>();
+    detail::owner<T> fresh(new T());
     detail::add_local(key_, fresh.get(),
                       [](void* value) noexcept { delete static_cast<T*>(value); });
     return *fresh.release();

@@ -77,9 +77,7 @@ class file {
               call_site where = call_site::here());
   /// As above. Cancellation point.
   void pwrite(std::string_view text, std::uint64_t offset,
-              call_site where = call_site::here()) {
-    pwrite(std::as_bytes(std::span(text)), offset, where);
-  }
+              call_site where = call_site::here());
   /// As above; `done` counts the bytes written, whatever is thrown. Cancellation point.
   void pwrite(std::span<const std::byte> data, std::uint64_t offset, std::size_t& done,
               call_site where = call_site::here());
@@ -104,9 +102,7 @@ class file {
   /// point.
   void write(std::span<const std::byte> data, call_site where = call_site::here());
   /// As above. Cancellation point.
-  void write(std::string_view text, call_site where = call_site::here()) {
-    write(std::as_bytes(std::span(text)), where);
-  }
+  void write(std::string_view text, call_site where = call_site::here());
   /// As above; `done` counts the bytes written, whatever is thrown. Cancellation point.
   void write(std::span<const std::byte> data, std::size_t& done,
              call_site where = call_site::here());

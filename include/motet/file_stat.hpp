@@ -4,7 +4,8 @@
 /// @file
 /// What a file is, as the system tells it.
 
-#include <chrono>
+#include <motet/time.hpp>
+
 #include <cstdint>
 
 namespace motet {

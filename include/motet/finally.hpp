@@ -7,9 +7,9 @@
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
 #include <motet/detail/function_ref.hpp>
+#include <motet/detail/invoke.hpp>
 #include <motet/shield.hpp>
 
-#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -55,7 +55,7 @@ template <class Handler, class F>
 decltype(auto) on_cancel(Handler&& handler, F&& body,
                          call_site where = call_site::here()) {
   try {
-    return std::invoke(body);
+    return detail::invoke(body);
   } catch (const cancelled& c) {
     shield(
         [&] {

@@ -6,13 +6,12 @@
 
 #include <motet/call_site.hpp>
 #include <motet/detail/each_call.hpp>
+#include <motet/detail/owner.hpp>
 #include <motet/scope.hpp>
 
 #include <concepts>
 #include <cstddef>
-#include <deque>
 #include <optional>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -35,17 +34,17 @@ struct parallel_options {
 /// @returns a vector of the results, in the order of the range; nothing if void.
 /// @throws fiber_stopped if somebody stopped one that has a result to give.
 /// Cancellation point.
-template <std::ranges::input_range Range, class F>
+template <detail::walkable Range, class F>
 requires std::invocable<F&, detail::argument_of<Range>>
 auto for_each_parallel(Range&& range, const parallel_options& options, F&& f) {
   using R = detail::each_result<F, Range>;
-  std::deque<std::optional<detail::stored<R>>> results;
+  std::vector<detail::owner<std::optional<detail::stored<R>>>> results;
   detail::parallel_gate gate(options.limit, !std::is_void_v<R>, options.where);
   with_scope([&](scope& all) {
-    auto each = std::ranges::begin(range);
-    const auto end = std::ranges::end(range);
+    auto each = std::begin(range);
+    const auto end = std::end(range);
     for (; each != end; gate.wait_for_room(), static_cast<void>(++each)) {
-      auto& place = results.emplace_back();
+      auto& place = *results.emplace_back(new std::optional<detail::stored<R>>);
       detail::bind_to_home(
           all.spin({.where = options.where},
                    detail::each_call<R, F, Range>(gate, f, place, *each)));
@@ -56,13 +55,13 @@ auto for_each_parallel(Range&& range, const parallel_options& options, F&& f) {
     std::vector<std::decay_t<R>> list;
     list.reserve(results.size());
     for (auto& place : results)
-      list.push_back(detail::held_result<R>(std::move(place)).take());
+      list.push_back(detail::held_result<R>(std::move(*place)).take());
     return list;
   }
 }
 
 /// As above, all of them at a time. Cancellation point.
-template <std::ranges::input_range Range, class F>
+template <detail::walkable Range, class F>
 requires std::invocable<F&, detail::argument_of<Range>>
 auto for_each_parallel(Range&& range, F&& f, call_site where = call_site::here()) {
   return for_each_parallel(std::forward<Range>(range), {.where = where},

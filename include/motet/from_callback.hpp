@@ -11,7 +11,6 @@
 
 #include <concepts>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>

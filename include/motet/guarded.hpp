@@ -13,10 +13,10 @@
 ///     });
 
 #include <motet/call_site.hpp>
+#include <motet/detail/flag.hpp>
 #include <motet/detail/holding.hpp>
 #include <motet/mutex.hpp>
 
-#include <atomic>
 #include <concepts>
 #include <stdexcept>
 #include <type_traits>
@@ -85,7 +85,7 @@ class guarded {
     try {
       return std::forward<F>(f)(value_);
     } catch (...) {
-      poisoned_ = true;
+      poisoned_.set();
       throw;
     }
   }
@@ -103,19 +103,19 @@ class guarded {
   void set(T value, call_site where = call_site::here()) {
     const detail::holding turn(mutex_, "a guarded value", where);
     value_ = std::move(value);
-    poisoned_ = false;
+    poisoned_.clear();
   }
 
   /// Whether users get a poisoned_error.
-  [[nodiscard]] bool poisoned() const noexcept { return poisoned_; }
+  [[nodiscard]] bool poisoned() const noexcept { return poisoned_.is_set(); }
 
  private:
   void look() const {
-    if (poisoned_) throw poisoned_error();
+    if (poisoned_.is_set()) throw poisoned_error();
   }
 
   mutable mutex mutex_;
-  std::atomic<bool> poisoned_{false};
+  detail::flag poisoned_;
   T value_;
 };
 

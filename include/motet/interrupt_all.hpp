@@ -5,6 +5,7 @@
 /// Stopping many fibers, and waiting for all of them.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/later.hpp>
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
 #include <motet/outcome.hpp>
@@ -51,7 +52,7 @@ requires requires(const Range& r) {
 auto interrupt_all(const Range& fibers, std::string_view why = {},
                    call_site where = call_site::here()) {
   using handle = std::decay_t<decltype(*fibers.begin())>;
-  std::vector<const fiber_ref*> list;
+  std::vector<detail::later<const fiber_ref*, Range>> list;
   for (const fiber_ref& each : fibers)
     list.push_back(&each);
   detail::interrupt_each(list.data(), list.size(), why, where);
@@ -63,17 +64,15 @@ auto interrupt_all(const Range& fibers, std::string_view why = {},
 }
 
 /// As above: `interrupt_all({feed, api}, "closing")`. Cancellation point.
-inline std::vector<ending> interrupt_all(std::initializer_list<fiber_ref> fibers,
-                                         std::string_view why = {},
-                                         call_site where = call_site::here()) {
-  return interrupt_all<std::initializer_list<fiber_ref>>(fibers, why, where);
-}
+std::vector<ending> interrupt_all(std::initializer_list<fiber_ref> fibers,
+                                  std::string_view why = {},
+                                  call_site where = call_site::here());
 
 /// As above, for fibers of any types. Cancellation point.
 template <class First, class... More>
 requires std::derived_from<First, fiber_ref> &&(std::derived_from<More, fiber_ref>&&...)
     std::vector<ending> interrupt_all(const First& first, const More&... more) {
-  return interrupt_all<std::initializer_list<fiber_ref>>({first, more...});
+  return interrupt_all(std::initializer_list<fiber_ref>{first, more...});
 }
 
 }  // namespace motet

@@ -8,8 +8,10 @@
 /// returned, and the cancellation waits for the next point.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/callback.hpp>
 #include <motet/detail/descriptor.hpp>
 #include <motet/detail/function_ref.hpp>
+#include <motet/detail/range.hpp>
 #include <motet/detail/socket_file.hpp>
 #include <motet/endpoint.hpp>
 #include <motet/socket_options.hpp>
@@ -18,8 +20,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <functional>
-#include <iterator>
 #include <limits>
 #include <span>
 #include <string>
@@ -36,11 +36,11 @@ struct accept_options {
   duration grace = {};
   /// Gets the errors of handlers. By default connections that broke are passed over, and
   /// other errors go to `run_options::on_unhandled`.
-  std::function<void(std::exception_ptr)> on_error = {};
+  detail::callback<void(std::exception_ptr)> on_error = {};
   /// Gets the names of the peers that have to be stopped, just before they are: those
   /// that had not finished when the grace was over. By default a line on stderr names
   /// them, if there was a grace.
-  std::function<void(std::span<const std::string>)> on_cut = {};
+  detail::callback<void(std::span<const std::string>)> on_cut = {};
   /// Leaves the listener open during the grace, for whoever takes it over. Otherwise it
   /// is closed as the grace begins, so that new peers are refused and not left waiting.
   bool keep_listening = false;

@@ -17,8 +17,6 @@
 #include <motet/detail/wait_queue.hpp>
 #include <motet/time.hpp>
 
-#include <chrono>
-
 namespace motet {
 
 namespace detail {

@@ -11,10 +11,10 @@
 /// thread to come by ends the process, or waits for itself if there are other threads.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/flag.hpp>
 #include <motet/detail/holding.hpp>
 #include <motet/mutex.hpp>
 
-#include <atomic>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -46,21 +46,19 @@ class once {
       const detail::holding turn(mutex_, "a once to be made", where);
       if (!value_) {
         value_.emplace(std::forward<F>(make)());
-        ready_.store(true, std::memory_order_release);
+        ready_.set();
       }
     }
     return *value_;
   }
 
   /// Whether it was made.
-  [[nodiscard]] bool ready() const noexcept {
-    return ready_.load(std::memory_order_acquire);
-  }
+  [[nodiscard]] bool ready() const noexcept { return ready_.is_set(); }
 
  private:
   mutex mutex_;
   std::optional<T> value_;
-  std::atomic<bool> ready_{false};  ///< That it is, for who has not locked.
+  detail::flag ready_;  ///< That it is, for who has not locked.
 };
 
 /// As above, for something that is done once.
@@ -75,18 +73,22 @@ class once<void> {
   /// Returns when it is done: by `f()`, if it was not. Cancellation point.
   template <class F>
   void operator()(F&& f, call_site where = call_site::here()) {
-    const auto nothing = [&] {
+    if (ready()) {
+      detail::pass_point("once", where);
+    } else {
+      const detail::holding turn(mutex_, "a once to be made", where);
+      if (ready()) return;
       std::forward<F>(f)();
-      return true;
-    };
-    done_(nothing, where);
+      done_.set();
+    }
   }
 
   /// Whether it was done.
-  [[nodiscard]] bool ready() const noexcept { return done_.ready(); }
+  [[nodiscard]] bool ready() const noexcept { return done_.is_set(); }
 
  private:
-  once<bool> done_;
+  mutex mutex_;
+  detail::flag done_;
 };
 
 }  // namespace motet

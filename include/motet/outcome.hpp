@@ -11,7 +11,6 @@
 
 #include <concepts>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -24,9 +23,13 @@ namespace motet {
 /// was not thrown to anybody because something else decided.
 class cause {
  public:
-  cause() = default;
-  cause(std::vector<cancel_reason> requests, std::vector<std::exception_ptr> errors)
-      : requests_(std::move(requests)), errors_(std::move(errors)) {}
+  cause() noexcept;
+  cause(std::vector<cancel_reason> requests, std::vector<std::exception_ptr> errors);
+  cause(const cause& other);
+  cause(cause&& other) noexcept;
+  cause& operator=(const cause& other);
+  cause& operator=(cause&& other) noexcept;
+  ~cause();
 
   /// The request that counted. @throws structure_error if there was none. Never parks.
   [[nodiscard]] const cancel_reason& reason() const;
@@ -41,21 +44,21 @@ class cause {
   /// Whether one of them is an `E`. Never parks.
   template <class E>
   [[nodiscard]] bool contains() const {
-    for (const std::exception_ptr& error : errors_) {
+    return any([](const std::exception_ptr& error) {
       try {
         std::rethrow_exception(error);
       } catch (const E&) {
         return true;
-      } catch (...) {  // another type
+      } catch (...) {
+        return false;
       }
-    }
-    return false;
+    });
   }
-  [[nodiscard]] bool empty() const noexcept {
-    return requests_.empty() && errors_.empty();
-  }
+  [[nodiscard]] bool empty() const noexcept;
 
  private:
+  [[nodiscard]] bool any(bool (*is)(const std::exception_ptr&)) const;
+
   std::vector<cancel_reason> requests_;
   std::vector<std::exception_ptr> errors_;
 };
@@ -80,9 +83,7 @@ class ending {
   [[nodiscard]] const cancel_reason& reason() const { return cause_.reason(); }
   [[nodiscard]] const class cause& cause() const noexcept { return cause_; }
   /// Whether it was asked to stop, however it ended.
-  [[nodiscard]] bool cancel_requested() const noexcept {
-    return !cause_.requests().empty();
-  }
+  [[nodiscard]] bool cancel_requested() const noexcept;
 
  private:
   std::exception_ptr error_;

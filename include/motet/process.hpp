@@ -5,12 +5,12 @@
 /// Other programs: started, talked to, waited for, and never left behind.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/owner.hpp>
 #include <motet/exit_status.hpp>
 #include <motet/stream.hpp>
 #include <motet/time.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -126,7 +126,7 @@ class process {
   stream input_;
   stream output_;
   stream error_;
-  std::unique_ptr<detail::child> child_;
+  detail::owner<detail::child> child_;
 };
 
 /// What came of a program.

@@ -5,15 +5,15 @@
 /// Several ways to one result: the quickest wins.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/callback.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/detail/lane.hpp>
+#include <motet/detail/later.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <tuple>
 #include <type_traits>
@@ -27,10 +27,10 @@ namespace motet {
 template <class R>
 struct race_options {
   /// Merges such a result into the winner's.
-  std::function<R(R, R)> combine = {};
+  detail::callback<R(R, R)> combine = {};
   /// Gets what nobody takes; shielded. What it throws goes to
   /// `run_options::on_unhandled`.
-  std::function<void(R)> on_discard = {};
+  detail::callback<void(R)> on_discard = {};
   call_site where = call_site::here();
 };
 template <>
@@ -95,7 +95,7 @@ R race_each(race_rule rule, const race_options<R>& options, F&... f) {
 template <class R, class Range>
 R race_range(race_rule rule, const race_options<R>& options, Range& callables) {
   auto lanes = lanes_of<R>(callables);
-  const std::vector<function_ref<void()>> racers(lanes.begin(), lanes.end());
+  const std::vector<later<function_ref<void()>, R>> racers(lanes.begin(), lanes.end());
   std::vector<std::optional<stored<R>>*> places;
   places.reserve(lanes.size());
   for (auto& lane : lanes)

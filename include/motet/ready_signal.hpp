@@ -9,7 +9,7 @@
 #include <motet/fiber_ref.hpp>
 
 #include <concepts>
-#include <memory>
+#include <cstddef>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -36,6 +36,29 @@ class start_link {
 template <class T>
 struct start_state : start_link {
   std::optional<stored<T>> value;
+  std::size_t holders = 0;
+};
+
+/// Holds it together with others. Same thread only.
+template <class T>
+class start_holder {
+ public:
+  explicit start_holder(start_state<T>* state) noexcept : state_(state) {
+    ++state_->holders;
+  }
+  start_holder(const start_holder& from) noexcept : start_holder(from.state_) {}
+  start_holder& operator=(start_holder from) noexcept {
+    std::swap(state_, from.state_);
+    return *this;
+  }
+  ~start_holder() {
+    if (--state_->holders == 0) delete state_;
+  }
+
+  [[nodiscard]] start_state<T>* operator->() const noexcept { return state_; }
+
+ private:
+  start_state<T>* state_;
 };
 
 }  // namespace detail
@@ -47,7 +70,7 @@ template <class T = void>
 class ready_signal {
  public:
   /// For the library.
-  explicit ready_signal(std::shared_ptr<detail::start_state<T>> state) noexcept
+  explicit ready_signal(detail::start_holder<T> state) noexcept
       : state_(std::move(state)) {}
 
   /// Hands `value` to the starter. Never parks.
@@ -68,7 +91,7 @@ class ready_signal {
   }
 
  private:
-  std::shared_ptr<detail::start_state<T>> state_;
+  detail::start_holder<T> state_;
 };
 
 }  // namespace motet

@@ -9,11 +9,11 @@
 
 #include <motet/call_site.hpp>
 #include <motet/cancel.hpp>
+#include <motet/detail/invoke.hpp>
+#include <motet/detail/owner.hpp>
 #include <motet/detail/pool_core.hpp>
 
 #include <cstddef>
-#include <functional>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -30,8 +30,23 @@ class resource_pool {
   static_assert(std::is_object_v<T> && !std::is_const_v<T>);
 
   struct pooled : detail::pooled {
-    explicit pooled(const std::function<T()>& make) : value(make()) {}
+    template <class F>
+    explicit pooled(F& make) : value(detail::invoke(make)) {}
     T value;
+  };
+
+  struct maker {
+    maker() = default;
+    maker(const maker&) = delete;
+    maker& operator=(const maker&) = delete;
+    virtual ~maker() = default;
+    virtual pooled* make() = 0;
+  };
+  template <class F>
+  struct maker_of final : maker {
+    F f;
+    explicit maker_of(F&& from) : f(std::move(from)) {}
+    pooled* make() override { return new pooled(f); }
   };
 
  public:
@@ -84,8 +99,7 @@ class resource_pool {
   /// called by several fibers at a time.
   template <class F>
   resource_pool(std::size_t limit, F make)
-      : core_(limit),
-        make_([made = std::make_shared<F>(std::move(make))] { return (*made)(); }) {}
+      : core_(limit), make_(new maker_of<F>(std::move(make))) {}
   resource_pool(const resource_pool&) = delete;
   resource_pool& operator=(const resource_pool&) = delete;
   /// Destroys them all; none may be lent.
@@ -101,7 +115,7 @@ class resource_pool {
     detail::pool_turn turn(core_, where);
     detail::pooled* p = core_.take_idle();
     if (p == nullptr) {
-      p = new pooled(make_);
+      p = make_->make();
       core_.add();
     }
     turn.keep();
@@ -115,7 +129,7 @@ class resource_pool {
   decltype(auto) use(F&& f, call_site where = call_site::here()) {
     lease one = acquire(where);
     try {
-      return std::invoke(std::forward<F>(f), *one);
+      return detail::invoke(std::forward<F>(f), *one);
     } catch (const cancelled&) {
       throw;
     } catch (...) {
@@ -133,7 +147,7 @@ class resource_pool {
 
  private:
   detail::pool_core core_;
-  std::function<T()> make_;
+  detail::owner<maker> make_;
 };
 
 }  // namespace motet

@@ -4,13 +4,13 @@
 /// @file
 /// Becoming a scheduler.
 
+#include <motet/detail/callback.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/fiber_ref.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -47,7 +47,7 @@ struct run_options {
   /// is more. All schedulers share one pool, as large as the largest wish among them.
   std::size_t blocking_threads = 0;
   /// Gets errors that nobody is there to get; by default they are a line on stderr.
-  std::function<void(std::exception_ptr)> on_unhandled = {};
+  detail::callback<void(std::exception_ptr)> on_unhandled = {};
   /// A libev loop of your own, for `run` to wait in; the backend is libev then. Your
   /// watchers are served while fibers run: on this thread, between two fibers, on the
   /// stack of either. Callbacks may use verbs and `<<`; they may neither park, which ends

@@ -8,6 +8,7 @@
 #include <motet/detail/cancel_scope.hpp>
 #include <motet/detail/finalizer.hpp>
 #include <motet/detail/function_ref.hpp>
+#include <motet/detail/owner.hpp>
 #include <motet/detail/start.hpp>
 #include <motet/detail/sure_allocator.hpp>
 #include <motet/error.hpp>
@@ -16,7 +17,6 @@
 #include <motet/spin.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -155,7 +155,7 @@ class scope : private detail::cancel_scope {
     return fiber;
   }
   void check_thread(const char* what) const;
-  void add_finalizer(std::unique_ptr<detail::finalizer> last);
+  void add_finalizer(detail::owner<detail::finalizer> last);
   void finalize();
   detail::cancel_scope* open_node();
   static scope* find(const fiber_ref& where, std::uint64_t id) noexcept;
@@ -163,8 +163,8 @@ class scope : private detail::cancel_scope {
   scope_options options_;
   detail::error_list errors_;
   std::size_t dropped_ = 0;
-  std::unique_ptr<detail::finalizer> finalizers_;  ///< The last one first.
-  detail::fiber_handle source_;                    ///< Of the first error, if a child's.
+  detail::owner<detail::finalizer> finalizers_;  ///< The last one first.
+  detail::fiber_handle source_;                  ///< Of the first error, if a child's.
   std::uint64_t id_ = 0;
   bool closed_ = false;
   bool cut_short_ = false;  ///< A child was stopped by what lies outside of it.

@@ -10,15 +10,13 @@
 
 #include <motet/call_site.hpp>
 #include <motet/channel.hpp>
+#include <motet/detail/invoke.hpp>
 #include <motet/detail/select_case.hpp>
 #include <motet/detail/value_queue.hpp>
 #include <motet/time.hpp>
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <functional>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -41,7 +39,7 @@ class receive_case {
             .value = slot_.room(),
             .where = where_};
   }
-  void finish() { static_cast<void>(std::invoke(handler_, slot_.take())); }
+  void finish() { static_cast<void>(detail::invoke(handler_, slot_.take())); }
 
  private:
   channel<T>& from_;
@@ -70,7 +68,7 @@ class send_case {
             .value = std::addressof(value_),
             .where = where_};
   }
-  void finish() { static_cast<void>(std::invoke(handler_)); }
+  void finish() { static_cast<void>(detail::invoke(handler_)); }
 
  private:
   channel<T>& to_;
@@ -91,7 +89,7 @@ class after_case {
   select_case prepare() noexcept {
     return {.kind = select_kind::after, .span = span_, .where = where_};
   }
-  void finish() { static_cast<void>(std::invoke(handler_)); }
+  void finish() { static_cast<void>(detail::invoke(handler_)); }
 
  private:
   duration span_;

@@ -14,7 +14,6 @@
 #include <motet/detail/wait_queue.hpp>
 #include <motet/time.hpp>
 
-#include <chrono>
 #include <cstddef>
 
 namespace motet {

@@ -5,10 +5,10 @@
 /// Signals to the process, as a range: `for (int s : signals({SIGHUP})) reload();`
 
 #include <motet/call_site.hpp>
+#include <motet/detail/range.hpp>
 
 #include <cstddef>
 #include <initializer_list>
-#include <iterator>
 
 namespace motet {
 

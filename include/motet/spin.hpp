@@ -10,7 +10,6 @@
 #include <motet/fiber.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <string_view>
 #include <type_traits>

@@ -4,11 +4,10 @@
 /// @file
 /// Starting fibers that repeat, and fibers that wait before they begin.
 
+#include <motet/detail/invoke.hpp>
 #include <motet/spin.hpp>
 #include <motet/time.hpp>
 
-#include <chrono>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -54,7 +53,7 @@ struct delayed_call {
   requires std::is_invocable_v<F&, A...>
   decltype(auto) operator()(A&&... args) {
     sleep_for(span, where);
-    return std::invoke(f, std::forward<A>(args)...);
+    return detail::invoke(f, std::forward<A>(args)...);
   }
 };
 

@@ -111,9 +111,7 @@ class stream {
   /// overload that tells how much. Never raises SIGPIPE. Cancellation point.
   void write(std::span<const std::byte> data, call_site where = call_site::here());
   /// As above. Cancellation point.
-  void write(std::string_view text, call_site where = call_site::here()) {
-    write(std::as_bytes(std::span(text)), where);
-  }
+  void write(std::string_view text, call_site where = call_site::here());
   /// As above; `done` counts the bytes handed to the system, whatever is thrown.
   /// Cancellation point.
   void write(std::span<const std::byte> data, std::size_t& done,

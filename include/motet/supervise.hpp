@@ -10,6 +10,8 @@
 /// supervises it may run it, and so all that it spins, again.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/callback.hpp>
+#include <motet/detail/later.hpp>
 #include <motet/fiber_ref.hpp>
 #include <motet/outcome.hpp>
 #include <motet/time.hpp>
@@ -17,9 +19,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
-#include <iterator>
 #include <span>
 #include <vector>
 
@@ -53,17 +53,16 @@ struct supervision {
   /// What each fiber gets to end by itself when it is stopped: see `terminate`.
   duration shutdown = {};
   /// Called when a fiber returned or was stopped by somebody else.
-  std::function<void(const fiber_ref& who, const ending& how)> on_done = {};
+  detail::callback<void(const fiber_ref& who, const ending& how)> on_done = {};
   /// Called when a fiber failed, also while it was being stopped. Without it an error is
   /// answered by the restart; with `restart_policy::never`, it goes to
   /// `run_options::on_unhandled`.
-  std::function<void(const fiber_ref& who, const ending& how)> on_error = {};
+  detail::callback<void(const fiber_ref& who, const ending& how)> on_error = {};
 };
 
 namespace detail {
 void supervise_these(std::span<const fiber_ref> fibers, const supervision& how,
                      call_site where);
-void supervise_children(const supervision& how, call_site where);
 }  // namespace detail
 
 /// Supervises these fibers until all of them are done. They are in the order in which
@@ -80,10 +79,8 @@ void supervise_children(const supervision& how, call_site where);
 /// @throws structure_error if a fiber cannot be run again because its callable takes a
 /// move-only argument by value, if somebody supervises it already, or if this one lives
 /// in it. Same thread only. Cancellation point.
-inline void supervise(std::initializer_list<fiber_ref> fibers,
-                      const supervision& how = {}, call_site where = call_site::here()) {
-  detail::supervise_these({fibers.begin(), fibers.size()}, how, where);
-}
+void supervise(std::initializer_list<fiber_ref> fibers, const supervision& how = {},
+               call_site where = call_site::here());
 
 /// As above, for any range of fibers. Cancellation point.
 template <class Range>
@@ -92,14 +89,13 @@ requires requires(const Range& r) {
 }
 void supervise(const Range& fibers, const supervision& how = {},
                call_site where = call_site::here()) {
-  const std::vector<fiber_ref> list(std::begin(fibers), std::end(fibers));
-  detail::supervise_these(list, how, where);
+  const std::vector<detail::later<fiber_ref, Range>> list(std::begin(fibers),
+                                                          std::end(fibers));
+  detail::supervise_these({list.data(), list.size()}, how, where);
 }
 
 /// As above, for all children of the calling fiber, and for those that it gets meanwhile;
 /// but not for those that somebody supervises already. Cancellation point.
-inline void supervise(const supervision& how = {}, call_site where = call_site::here()) {
-  detail::supervise_children(how, where);
-}
+void supervise(const supervision& how = {}, call_site where = call_site::here());
 
 }  // namespace motet

@@ -4,6 +4,7 @@
 /// @file
 /// A network that breaks when a test says so.
 
+#include <motet/detail/owner.hpp>
 #include <motet/faults.hpp>
 #include <motet/stream.hpp>
 #include <motet/time.hpp>
@@ -12,7 +13,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
-#include <memory>
 #include <string_view>
 #include <system_error>
 
@@ -102,7 +102,7 @@ class network {
 
  private:
   struct before;
-  std::unique_ptr<before> before_;
+  detail::owner<before> before_;
 };
 
 }  // namespace motet::testing

@@ -13,13 +13,13 @@
 /// messages, channels and locks: docs/threads.md says who may call what from where.
 
 #include <motet/detail/function_ref.hpp>
+#include <motet/detail/invoke.hpp>
 #include <motet/run.hpp>
 #include <motet/scope.hpp>
 #include <motet/spin.hpp>
 
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -42,15 +42,15 @@ struct on_own_thread {
   auto operator()(Args&&... args) -> std::invoke_result_t<F&, Args...> {
     using R = std::invoke_result_t<F&, Args...>;
     if constexpr (std::is_void_v<R>) {
-      stand_for_thread([&] { std::invoke(f, std::forward<Args>(args)...); });
+      stand_for_thread([&] { detail::invoke(f, std::forward<Args>(args)...); });
     } else {
       held_result<R> result;
       stand_for_thread([&] {
         if constexpr (std::is_reference_v<R>) {
-          R made = std::invoke(f, std::forward<Args>(args)...);
+          R made = detail::invoke(f, std::forward<Args>(args)...);
           result = held_result<R>(&made);
         } else {
-          result = held_result<R>(std::invoke(f, std::forward<Args>(args)...));
+          result = held_result<R>(detail::invoke(f, std::forward<Args>(args)...));
         }
       });
       return std::move(result).take();

@@ -5,10 +5,10 @@
 /// Not too often.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/invoke.hpp>
 #include <motet/detail/wait_queue.hpp>
 #include <motet/time.hpp>
 
-#include <functional>
 #include <type_traits>
 
 namespace motet {
@@ -44,7 +44,7 @@ class throttle {
   template <class F>
   decltype(auto) operator()(F&& f, call_site where = call_site::here()) {
     wait(where);
-    return std::invoke(f);
+    return detail::invoke(f);
   }
 
  private:

@@ -9,8 +9,8 @@
 
 #include <motet/call_site.hpp>
 
-#include <chrono>
 #include <concepts>
+#include <mutex>  // durations and time points, without the calendar of <chrono>
 
 namespace motet {
 

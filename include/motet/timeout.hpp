@@ -109,11 +109,11 @@ auto with_exception(Args&&... args) {
       {std::forward<Args>(args)...}};
 }
 /// A std::runtime_error with this text. Never parks.
-inline auto with_exception(std::string text) {
-  return detail::exception_recipe<std::runtime_error, std::string>{{std::move(text)}};
-}
-inline auto with_exception(const char* text) {
-  return with_exception(std::string{text});
+template <class Text>
+requires std::is_convertible_v<Text, std::string>
+auto with_exception(Text&& text) {
+  return detail::exception_recipe<std::runtime_error, std::string>{
+      {std::forward<Text>(text)}};
 }
 /// This exception. Never parks.
 template <throwable E>

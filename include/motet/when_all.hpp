@@ -7,6 +7,7 @@
 #include <motet/call_site.hpp>
 #include <motet/detail/function_ref.hpp>
 #include <motet/detail/lane.hpp>
+#include <motet/detail/later.hpp>
 
 #include <concepts>
 #include <span>
@@ -54,11 +55,11 @@ template <detail::callable_range Range>
 auto when_all(Range&& callables, call_site where = call_site::here()) {
   using R = detail::result_of_call<detail::callable_in<Range>>;
   auto lanes = detail::lanes_of<R>(callables);
-  std::vector<detail::all_task> tasks;
+  std::vector<detail::later<detail::all_task, R>> tasks;
   tasks.reserve(lanes.size());
   for (auto& lane : lanes)
     tasks.push_back({lane, !std::is_void_v<R>});
-  detail::run_all(tasks, where);
+  detail::run_all({tasks.data(), tasks.size()}, where);
   if constexpr (!std::is_void_v<R>) {
     std::vector<std::decay_t<R>> results;
     results.reserve(lanes.size());

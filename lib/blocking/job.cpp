@@ -38,7 +38,7 @@ void run_on_pool(pool_job& p) noexcept {
   auto& j = static_cast<job&>(p);
   running_job = &j;
   try {
-    j.body.run(j.body.call, j.source.get_token());
+    j.body.run(j.body.call, token_box(j.source.get_token()));
   } catch (...) {
     j.error = std::current_exception();
   }
@@ -191,7 +191,7 @@ void throw_given_up(scheduler& s, call_site where) {
 }  // namespace
 
 job::job(const job_body& b, job_door& to, call_site place) noexcept
-    : body(b), call(nullptr, nullptr), door(to), where(place) {
+    : body(b), door(to), where(place) {
   run = &run_on_pool;
   finished = &tell_of_end;
   end.run = &take_end;

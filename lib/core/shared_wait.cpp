@@ -7,14 +7,11 @@
 
 namespace motet::detail {
 
-void await_gate(std::atomic<bool>& held) noexcept {
+void await_gate(flag& held) noexcept {
   constexpr unsigned patience = 100;
   for (unsigned tries = 1;; ++tries) {
     // Looking does not take the cache line away from whoever is about to leave.
-    if (!held.load(std::memory_order_relaxed) &&
-        !held.exchange(true, std::memory_order_acquire)) {
-      return;
-    }
+    if (!held.is_set() && !held.test_and_set()) return;
     if (tries >= patience) sched_yield();
   }
 }

@@ -21,19 +21,19 @@
 namespace motet::detail {
 
 /// Waits for somebody to leave: for an instant, unless that thread was put aside.
-void await_gate(std::atomic<bool>& held) noexcept;
+void await_gate(flag& held) noexcept;
 
 inline void gate::lock() noexcept {
   // An atomic exchange costs more than all the rest of an uncontended lock.
   if (__libc_single_threaded) {
-    held_.store(true, std::memory_order_relaxed);
-  } else if (held_.exchange(true, std::memory_order_acquire)) [[unlikely]] {
+    held_.set_alone();
+  } else if (held_.test_and_set()) [[unlikely]] {
     await_gate(held_);
   }
 }
 
 inline void gate::unlock() noexcept {
-  held_.store(false, std::memory_order_release);
+  held_.clear();
 }
 
 /// How a shared place is given up, unless somebody has taken it: then the wake-up is on

@@ -4,7 +4,13 @@
 #include "lib/core/cancel_tree.hpp"
 #include "lib/core/scheduler.hpp"
 
+#include <motet/detail/token_box.hpp>
+#include <motet/error.hpp>
+
 #include <algorithm>
+#include <cstddef>
+#include <new>
+#include <typeinfo>
 #include <utility>
 
 namespace motet::detail {
@@ -93,6 +99,60 @@ void forget_tokens(fiber_state& fiber, cancel_scope& node) noexcept {
     if (!token.requested) --extras.open_tokens;
     return true;
   });
+}
+
+namespace {
+
+const std::stop_token& token_in(const std::byte (&room)[sizeof(void*)]) noexcept {
+  static_assert(sizeof(std::stop_token) == sizeof(room));
+  return *std::launder(reinterpret_cast<const std::stop_token*>(room));
+}
+
+void expect_token(const std::type_info& type) {
+  if (type != typeid(std::stop_token)) {
+    throw structure_error("what looks like a std::stop_token is another type");
+  }
+}
+
+}  // namespace
+
+token_box::token_box() noexcept {
+  ::new (static_cast<void*>(room_)) std::stop_token;
+}
+
+token_box::token_box(const void* token, const std::type_info& type) {
+  expect_token(type);
+  ::new (static_cast<void*>(room_))
+      std::stop_token(*static_cast<const std::stop_token*>(token));
+}
+
+token_box::token_box(const token_box& from) noexcept {
+  ::new (static_cast<void*>(room_)) std::stop_token(token_in(from.room_));
+}
+
+token_box& token_box::operator=(const token_box& from) noexcept {
+  if (this != &from) {
+    this->~token_box();
+    ::new (static_cast<void*>(room_)) std::stop_token(token_in(from.room_));
+  }
+  return *this;
+}
+
+token_box::~token_box() {
+  token_in(room_).~stop_token();
+}
+
+const void* token_box::look(const std::type_info& type) const {
+  expect_token(type);
+  return &token_in(room_);
+}
+
+bool token_box::stop_requested() const noexcept {
+  return token_in(room_).stop_requested();
+}
+
+bool token_box::stop_possible() const noexcept {
+  return token_in(room_).stop_possible();
 }
 
 }  // namespace motet::detail

@@ -166,6 +166,11 @@ scoped_fiber::~scoped_fiber() {
   detail::join_fiber(*detail::this_scheduler, *fiber);
 }
 
+std::vector<ending> interrupt_all(std::initializer_list<fiber_ref> fibers,
+                                  std::string_view why, call_site where) {
+  return interrupt_all<std::initializer_list<fiber_ref>>(fibers, why, where);
+}
+
 namespace this_fiber {
 
 fiber_ref self() noexcept {
@@ -191,9 +196,9 @@ time_point deadline() noexcept {
   return detail::deadline_of(detail::this_scheduler->running());
 }
 
-std::stop_token stop_token() {
+detail::token_box stop_token() {
   if (detail::this_scheduler == nullptr) return {};
-  return take_token(detail::this_scheduler->running());
+  return detail::token_box(take_token(detail::this_scheduler->running()));
 }
 
 bool cancel_pending() noexcept {

@@ -30,6 +30,31 @@ fiber_stopped::fiber_stopped(cancel_reason why)
     : std::runtime_error("the fiber was stopped: " + to_string(why)),
       why_(std::move(why)) {}
 
+fiber_stopped::fiber_stopped(const fiber_stopped& other) = default;
+fiber_stopped& fiber_stopped::operator=(const fiber_stopped& other) = default;
+fiber_stopped::~fiber_stopped() = default;
+
+cause::cause() noexcept = default;
+cause::cause(std::vector<cancel_reason> requests, std::vector<std::exception_ptr> errors)
+    : requests_(std::move(requests)), errors_(std::move(errors)) {}
+cause::cause(const cause& other) = default;
+cause::cause(cause&& other) noexcept = default;
+cause& cause::operator=(const cause& other) = default;
+cause& cause::operator=(cause&& other) noexcept = default;
+cause::~cause() = default;
+
+bool cause::empty() const noexcept {
+  return requests_.empty() && errors_.empty();
+}
+
+bool cause::any(bool (*is)(const std::exception_ptr&)) const {
+  return std::any_of(errors_.begin(), errors_.end(), is);
+}
+
+bool ending::cancel_requested() const noexcept {
+  return !cause_.requests().empty();
+}
+
 namespace {
 
 std::string text_of(const detail::error_list& errors, std::size_t dropped) {
@@ -57,6 +82,18 @@ exception_group::exception_group(std::size_t dropped, detail::error_list errors)
   } catch (const std::bad_alloc&) {
     what_ = "several errors";  // who catches it can look at them
   }
+}
+
+exception_group::exception_group(const exception_group& other) = default;
+exception_group& exception_group::operator=(const exception_group& other) = default;
+exception_group::~exception_group() = default;
+
+std::span<const std::exception_ptr> exception_group::errors() const noexcept {
+  return errors_;
+}
+
+const char* exception_group::what() const noexcept {
+  return what_.c_str();
 }
 
 std::string describe(const std::exception_ptr& error) {

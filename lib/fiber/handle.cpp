@@ -6,6 +6,7 @@
 #include <motet/fiber.hpp>
 #include <motet/fiber_ref.hpp>
 
+#include <atomic>
 #include <utility>
 
 namespace motet {

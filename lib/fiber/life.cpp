@@ -14,6 +14,7 @@
 #include <motet/spin.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <new>

@@ -10,6 +10,7 @@
 #include <motet/scope.hpp>
 
 #include <algorithm>
+#include <stop_token>
 #include <utility>
 
 namespace motet {
@@ -89,7 +90,7 @@ std::size_t scope::size() const noexcept {
   return living + daemons;
 }
 
-void scope::add_finalizer(std::unique_ptr<detail::finalizer> last) {
+void scope::add_finalizer(detail::owner<detail::finalizer> last) {
   check_thread("on_exit of");
   if (closed_) {
     shield([&] { last->run(); }, last->where);
@@ -202,8 +203,25 @@ bool scope_ref::cancel_as(cancel_kind kind, std::string_view why, call_site wher
   });
 }
 
-void detail::token_link::pass_on::operator()() const noexcept {
-  target.cancel_as(cancel_kind::token, "a stop token was requested", where);
-}
+namespace detail {
+
+struct token_link::listener {
+  struct pass_on {
+    scope_ref target;
+    call_site where;
+    void operator()() const noexcept {
+      target.cancel_as(cancel_kind::token, "a stop token was requested", where);
+    }
+  };
+  std::stop_callback<pass_on> callback;
+};
+
+token_link::token_link(const token_box& token, scope_ref target, call_site where)
+    : listener_(new listener{std::stop_callback<listener::pass_on>(
+          std::stop_token(token), listener::pass_on{std::move(target), where})}) {}
+
+token_link::~token_link() = default;
+
+}  // namespace detail
 
 }  // namespace motet

@@ -44,14 +44,6 @@ void supervise_these(std::span<const fiber_ref> fibers, const supervision& how,
   boss.run();
 }
 
-void supervise_children(const supervision& how, call_site where) {
-  scheduler& s = here("supervise");
-  enter_point(s, where);
-  supervisor boss(s, how, where);
-  boss.take_children();
-  boss.run();
-}
-
 void supervise_newcomer(cancel_scope& home, fiber_state& fiber) noexcept {
   if (fiber.supervised_by == nullptr) home.supervised_by->take(fiber);
 }
@@ -208,3 +200,20 @@ void supervisor::release(child& c) noexcept {
 }
 
 }  // namespace motet::detail
+
+namespace motet {
+
+void supervise(std::initializer_list<fiber_ref> fibers, const supervision& how,
+               call_site where) {
+  detail::supervise_these({fibers.begin(), fibers.size()}, how, where);
+}
+
+void supervise(const supervision& how, call_site where) {
+  detail::scheduler& s = detail::here("supervise");
+  enter_point(s, where);
+  detail::supervisor boss(s, how, where);
+  boss.take_children();
+  boss.run();
+}
+
+}  // namespace motet

@@ -7,6 +7,7 @@
 #include <motet/error.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <new>
 #include <stdexcept>
 #include <string>

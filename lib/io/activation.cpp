@@ -91,4 +91,9 @@ activated_sockets take_activated_sockets(activation_variables variables) {
   return taken;
 }
 
+bool activated_sockets::empty() const noexcept {
+  return listeners.empty() && datagram_sockets.empty() && streams.empty() &&
+         others.empty();
+}
+
 }  // namespace motet

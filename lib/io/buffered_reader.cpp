@@ -71,7 +71,7 @@ void buffered_reader::make_room() {
 void buffered_reader::move_to(std::size_t size) {
   const std::size_t here = end_ - begin_;
   size = std::max(size, here + 1);
-  auto larger = std::make_unique_for_overwrite<std::byte[]>(size);
+  detail::byte_room larger(size);
   if (here != 0) std::memcpy(larger.get(), data_.get() + begin_, here);
   data_ = std::move(larger);
   size_ = size;
@@ -224,6 +224,12 @@ bool detail::line_source::next() {
   const std::optional<std::string_view> line = from_.read_line(longest_, where_);
   if (line) line_.assign(*line);
   return line.has_value();
+}
+
+std::optional<std::string_view> buffered_reader::read_until(char delimiter,
+                                                            std::size_t limit,
+                                                            call_site where) {
+  return read_until(std::string_view(&delimiter, 1), limit, where);
 }
 
 }  // namespace motet

@@ -116,9 +116,27 @@ void buffered_writer::settle(std::size_t sent, std::span<const std::byte> more,
 
 void buffered_writer::collect(std::span<const std::byte> data) {
   if (data.empty()) return;
-  if (!data_) data_ = std::make_unique_for_overwrite<std::byte[]>(capacity_);
+  if (!data_) data_ = detail::byte_room(capacity_);
   std::memcpy(data_.get() + end_, data.data(), data.size());
   end_ += data.size();
 }
+
+void buffered_writer::write(std::string_view text, call_site where) {
+  write(std::as_bytes(std::span(text)), where);
+}
+
+namespace detail {
+
+void byte_sink::write(byte_pieces pieces, std::size_t& done, call_site where) {
+  done = 0;
+  write_(to_, pieces, done, where);
+}
+
+void byte_sink::write(std::span<const std::byte> data, std::size_t& done,
+                      call_site where) {
+  write(byte_pieces(&data, 1), done, where);
+}
+
+}  // namespace detail
 
 }  // namespace motet

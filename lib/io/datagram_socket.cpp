@@ -107,7 +107,7 @@ std::span<std::byte> datagram_socket::receive(std::span<std::byte> buffer,
 std::int32_t datagram_socket::receive_now(datagram_batch& batch, std::size_t from) {
   std::array<message, most_at_a_time> with;
   std::array<mmsghdr, most_at_a_time> headers;
-  const std::size_t count = std::min(most_at_a_time, batch.slots_.size() - from);
+  const std::size_t count = std::min(most_at_a_time, batch.count_ - from);
   for (std::size_t i = 0; i < count; ++i)
     prepare_to_receive(headers[i].msg_hdr, with[i], batch.buffer(from + i));
   const std::int32_t got =
@@ -121,7 +121,7 @@ std::int32_t datagram_socket::receive_now(datagram_batch& batch, std::size_t fro
 
 std::span<datagram> datagram_socket::receive_batch(datagram_batch& batch,
                                                    call_site where) {
-  MOTET_EXPECT(!batch.slots_.empty());
+  MOTET_EXPECT(batch.count_ != 0);
   enter_point(detail::here("datagram_socket::receive_batch"), where);
   std::size_t count = 0;
   std::int32_t got =
@@ -131,17 +131,17 @@ std::span<datagram> datagram_socket::receive_batch(datagram_batch& batch,
     got = receive_one(batch.slots_[0], where);
     if (got < 0) fail_receiving(got);
     count = 1;
-    got = count == batch.slots_.size() ? 0 : receive_now(batch, count);
+    got = count == batch.count_ ? 0 : receive_now(batch, count);
   } else if (got < 0) {
     fail_receiving(got);
   }
   while (got > 0) {
     count += static_cast<std::size_t>(got);
     const bool more = static_cast<std::size_t>(got) == most_at_a_time;
-    got = more && count < batch.slots_.size() ? receive_now(batch, count) : 0;
+    got = more && count < batch.count_ ? receive_now(batch, count) : 0;
   }
   if (got < 0 && got != -EAGAIN) late_error_ = got;
-  return std::span(batch.slots_).first(count);
+  return {batch.slots_, count};
 }
 
 void datagram_socket::send_to(std::span<const std::byte> data, const endpoint& to,
@@ -244,6 +244,40 @@ void datagram_socket::fail_sending(std::int32_t result, const endpoint& to) cons
       to ? " " + to_string(to)
          : detail::word_for_socket(socket_.fd(), endpoint_side::peer);
   detail::throw_failure(result, "send to" + whom);
+}
+
+datagram_batch::datagram_batch(std::size_t datagrams, std::size_t bytes)
+    : count_(datagrams),
+      bytes_(bytes),
+      room_(datagrams * bytes),
+      slots_(new datagram[datagrams]) {}
+
+datagram_batch::datagram_batch(datagram_batch&& from) noexcept
+    : count_(std::exchange(from.count_, 0)),
+      bytes_(from.bytes_),
+      room_(std::move(from.room_)),
+      slots_(std::exchange(from.slots_, nullptr)) {}
+
+datagram_batch& datagram_batch::operator=(datagram_batch&& from) noexcept {
+  datagram_batch old(std::move(from));
+  std::swap(count_, old.count_);
+  std::swap(bytes_, old.bytes_);
+  std::swap(room_, old.room_);
+  std::swap(slots_, old.slots_);
+  return *this;
+}
+
+datagram_batch::~datagram_batch() {
+  delete[] slots_;
+}
+
+void datagram_socket::send_to(std::string_view text, const endpoint& to,
+                              call_site where) {
+  send_to(std::as_bytes(std::span(text)), to, where);
+}
+
+void datagram_socket::send(std::string_view text, call_site where) {
+  send(std::as_bytes(std::span(text)), where);
 }
 
 }  // namespace motet

@@ -24,7 +24,7 @@ file_kind kind_of_entry(unsigned char type) noexcept {
 namespace detail {
 
 entry_source::entry_source(const std::string& path, call_site where)
-    : path_(path), where_(where), fetched_(new std::byte[batch]) {
+    : path_(path), where_(where), fetched_(batch) {
   const open_request asked{working_directory, path.c_str(), O_RDONLY | O_DIRECTORY};
   directory_ = descriptor(
       perform_or_throw(asked, "a directory to be opened", where, "list", path));

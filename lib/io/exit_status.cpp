@@ -5,6 +5,14 @@
 
 namespace motet {
 
+std::optional<int> exit_status::code() const noexcept {
+  return kind_ == kind::exited ? std::optional(value_) : std::nullopt;
+}
+
+std::optional<int> exit_status::signal() const noexcept {
+  return kind_ == kind::killed ? std::optional(value_) : std::nullopt;
+}
+
 std::string to_string(const exit_status& status) {
   if (const auto code = status.code()) return "exited with " + std::to_string(*code);
   if (const auto number = status.signal()) {

@@ -176,4 +176,12 @@ std::size_t file::write_some(std::span<const std::byte> data, call_site where) {
   return write_once(*this, data, current_offset, where);
 }
 
+void file::pwrite(std::string_view text, std::uint64_t offset, call_site where) {
+  pwrite(std::as_bytes(std::span(text)), offset, where);
+}
+
+void file::write(std::string_view text, call_site where) {
+  write(std::as_bytes(std::span(text)), where);
+}
+
 }  // namespace motet

@@ -59,7 +59,7 @@ process::process(const process_options& what) {
                           "\" in the simulation, which has no programs");
   }
   detail::pipe_ends ours;
-  child_ = std::make_unique<detail::child>(what, ours);
+  child_ = detail::owner<detail::child>(new detail::child(what, ours));
   input_ = take_pipe(ours[0]);
   output_ = take_pipe(ours[1]);
   error_ = take_pipe(ours[2]);

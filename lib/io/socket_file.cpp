@@ -43,4 +43,19 @@ void socket_file::remove_file() noexcept {
   path_.clear();
 }
 
+socket_file::socket_file(socket_file&& other) noexcept
+    : path_(std::exchange(other.path_, {})),
+      device_(other.device_),
+      inode_(other.inode_) {}
+
+socket_file& socket_file::operator=(socket_file&& other) noexcept {
+  if (this != &other) {
+    remove();
+    path_ = std::exchange(other.path_, {});
+    device_ = other.device_;
+    inode_ = other.inode_;
+  }
+  return *this;
+}
+
 }  // namespace motet::detail

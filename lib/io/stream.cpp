@@ -258,4 +258,8 @@ bool detail::chunk_source::next() {
   return !chunk_.empty();
 }
 
+void stream::write(std::string_view text, call_site where) {
+  write(std::as_bytes(std::span(text)), where);
+}
+
 }  // namespace motet

@@ -4,6 +4,7 @@
 #include <motet/channel.hpp>
 #include <motet/error.hpp>
 
+#include <atomic>
 #include <mutex>
 #include <utility>
 

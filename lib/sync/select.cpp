@@ -6,6 +6,7 @@
 #include <motet/time.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>

@@ -12,6 +12,7 @@
 #include <motet/run.hpp>
 #include <motet/testing.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>

@@ -21,6 +21,7 @@
 
 #include <atomic>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>

@@ -3,15 +3,11 @@
 /// @file
 /// What headers of the library include of the standard's, compiled once.
 
-#include <atomic>
-#include <chrono>
 #include <concepts>
 #include <exception>
-#include <functional>
-#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>

@@ -2,6 +2,7 @@
 // Stopping, timeouts, scopes, shields and messages.
 #include <motet/motet.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>

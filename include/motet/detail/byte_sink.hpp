@@ -7,7 +7,6 @@
 #include <motet/call_site.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <span>
 
 namespace motet::detail {
@@ -38,13 +37,8 @@ class byte_sink {
 
   /// Writes all of the pieces. `done` counts the bytes, whatever is thrown; those of a
   /// piece that was cut short only if the sink tells.
-  void write(byte_pieces pieces, std::size_t& done, call_site where) {
-    done = 0;
-    write_(to_, pieces, done, where);
-  }
-  void write(std::span<const std::byte> data, std::size_t& done, call_site where) {
-    write(byte_pieces(&data, 1), done, where);
-  }
+  void write(byte_pieces pieces, std::size_t& done, call_site where);
+  void write(std::span<const std::byte> data, std::size_t& done, call_site where);
   [[nodiscard]] bool tells_progress() const noexcept { return tells_progress_; }
 
  private:
@@ -54,8 +48,8 @@ class byte_sink {
     if constexpr (requires { sink.write(pieces, done, where); }) {
       sink.write(pieces, done, where);
     } else {
-      for (const std::span<const std::byte> piece : pieces)
-        write_piece(sink, piece, done, where);
+      for (std::size_t i = 0; i < pieces.size(); ++i)
+        write_piece(sink, pieces[i], done, where);
     }
   }
 

@@ -8,7 +8,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <span>
 
 namespace motet::detail {

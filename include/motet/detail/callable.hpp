@@ -4,13 +4,12 @@
 /// @file
 /// What a fiber runs: its callable, arguments and result, behind one table of functions.
 
+#include <motet/detail/invoke.hpp>
 #include <motet/detail/result_slot.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <functional>
-#include <memory>
 #include <new>
 #include <string>
 #include <tuple>
@@ -81,17 +80,13 @@ class fiber_body {
 
   static constexpr body_operations operations{
       [](void* body) { static_cast<fiber_body*>(body)->run(); },
-      [](void* body) noexcept {
-        std::destroy_at(&static_cast<fiber_body*>(body)->call_);
-      },
+      [](void* body) noexcept { end_life(static_cast<fiber_body*>(body)->call_); },
       [](void* body) noexcept {
         auto& slot = static_cast<fiber_body*>(body)->slot_;
         slot.value.reset();
-        slot.taken = false;
+        slot.taken.clear();
       },
-      [](void* body) noexcept {
-        std::destroy_at(&static_cast<fiber_body*>(body)->slot_);
-      },
+      [](void* body) noexcept { end_life(static_cast<fiber_body*>(body)->slot_); },
       lends<F, Args...>,
       namer<fiber_body, F>()};
 
@@ -105,9 +100,9 @@ class fiber_body {
     return std::apply(
         [&](Args&... args) -> R {
           if constexpr (lends<F, Args...>) {
-            return std::invoke(call_.f, args...);
+            return detail::invoke(call_.f, args...);
           } else {
-            return std::invoke(call_.f, std::move(args)...);
+            return detail::invoke(call_.f, std::move(args)...);
           }
         },
         call_.args);

@@ -7,13 +7,12 @@
 #include <motet/call_site.hpp>
 #include <motet/detail/fiber_handle.hpp>
 #include <motet/detail/lane.hpp>
+#include <motet/detail/range.hpp>
 #include <motet/detail/result_slot.hpp>
 #include <motet/detail/wait_queue.hpp>
 
 #include <cstddef>
-#include <memory>
 #include <optional>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 
@@ -62,13 +61,13 @@ class parallel_gate {
 
 /// Whether elements outlive the step to the next one, so that they can be lent.
 template <class Range>
-inline constexpr bool lends_elements = std::ranges::forward_range<Range>&&
-    std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>;
+inline constexpr bool lends_elements =
+    rewalkable<Range>&& std::is_lvalue_reference_v<element_of<Range>>;
 
 /// An element that is lent.
 template <class Range, bool lent = lends_elements<Range>>
 struct element {
-  using argument = std::ranges::range_reference_t<Range>;
+  using argument = element_of<Range>;
 
   std::remove_reference_t<argument>* at;
 
@@ -79,8 +78,8 @@ struct element {
 /// One that is kept: passed as the range would, as an lvalue or as a temporary.
 template <class Range>
 struct element<Range, false> {
-  using value = std::ranges::range_value_t<Range>;
-  using reference = std::ranges::range_reference_t<Range>;
+  using value = value_of<Range>;
+  using reference = element_of<Range>;
   using argument =
       std::conditional_t<std::is_lvalue_reference_v<reference>, value&, value&&>;
 
@@ -99,11 +98,11 @@ template <class R, class F, class Range>
 class each_call {
  public:
   each_call(parallel_gate& gate, F& f, std::optional<stored<R>>& place,
-            std::ranges::range_reference_t<Range>&& from)
+            element_of<Range>&& from)
       : pass_(gate),
         f_(&f),
         place_(&place),
-        element_(std::forward<std::ranges::range_reference_t<Range>>(from)) {}
+        element_(std::forward<element_of<Range>>(from)) {}
 
   void operator()() { call_into<R>(*place_, *f_, element_.get()); }
 

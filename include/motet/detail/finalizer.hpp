@@ -5,8 +5,8 @@
 /// What a scope does when it is left.
 
 #include <motet/call_site.hpp>
+#include <motet/detail/owner.hpp>
 
-#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -21,17 +21,17 @@ struct finalizer {
   virtual void run() = 0;
 
   call_site where;
-  std::unique_ptr<finalizer> earlier;
+  owner<finalizer> earlier;
 };
 
 template <class F>
-std::unique_ptr<finalizer> make_finalizer(F&& f, call_site where) {
+owner<finalizer> make_finalizer(F&& f, call_site where) {
   struct holder final : finalizer {
     std::decay_t<F> call;
     holder(F&& f, call_site from) : finalizer(from), call(std::forward<F>(f)) {}
     void run() override { call(); }
   };
-  return std::make_unique<holder>(std::forward<F>(f), where);
+  return owner<finalizer>(new holder(std::forward<F>(f), where));
 }
 
 }  // namespace motet::detail

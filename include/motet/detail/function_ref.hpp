@@ -4,7 +4,6 @@
 /// @file
 /// A borrowed callable: what templates hand to the library's compiled part.
 
-#include <memory>
 #include <type_traits>
 #include <utility>
 

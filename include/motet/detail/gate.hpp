@@ -4,7 +4,7 @@
 /// @file
 /// What keeps threads apart for a few instructions.
 
-#include <atomic>
+#include <motet/detail/flag.hpp>
 
 namespace motet::detail {
 
@@ -22,7 +22,7 @@ class gate {
   void unlock() noexcept;
 
  private:
-  std::atomic<bool> held_{false};
+  flag held_;
 };
 
 }  // namespace motet::detail

@@ -7,20 +7,19 @@
 
 #include <motet/call_site.hpp>
 #include <motet/detail/function_ref.hpp>
+#include <motet/detail/invoke.hpp>
 #include <motet/detail/result_slot.hpp>
+#include <motet/detail/token_box.hpp>
 
 #include <concepts>
-#include <functional>
-#include <memory>
 #include <optional>
-#include <stop_token>
 #include <type_traits>
 #include <utility>
 
 namespace motet::detail {
 
 template <class F>
-inline constexpr bool takes_token = std::is_invocable_v<F&, std::stop_token>;
+inline constexpr bool takes_token = std::is_invocable_v<F&, token_box>;
 
 /// What can be done on another thread: `f()` or `f(stop_token)`.
 template <class F>
@@ -30,7 +29,7 @@ template <class F>
 struct job_result : std::invoke_result<F&> {};
 template <class F>
 requires takes_token<F>
-struct job_result<F> : std::invoke_result<F&, std::stop_token> {
+struct job_result<F> : std::invoke_result<F&, token_box> {
 };
 template <class F>
 using job_result_t = std::remove_cv_t<typename job_result<F>::type>;
@@ -38,7 +37,7 @@ using job_result_t = std::remove_cv_t<typename job_result<F>::type>;
 /// How to run a callable whose types are forgotten.
 struct job_body {
   void* call;
-  void (*run)(void* call, const std::stop_token& token);
+  void (*run)(void* call, const token_box& token);
   bool wants_token;
 };
 
@@ -52,7 +51,7 @@ class job_call {
 
   [[nodiscard]] job_body body() noexcept {
     return {this,
-            [](void* call, const std::stop_token& token) {
+            [](void* call, const token_box& token) {
               static_cast<job_call*>(call)->run(token);
             },
             takes_token<F>};
@@ -62,15 +61,15 @@ class job_call {
   result take() { return held_result<result>(std::move(result_)).take(); }
 
  private:
-  result invoke(const std::stop_token& token) {
+  result invoke(const token_box& token) {
     if constexpr (takes_token<F>) {
-      return std::invoke(f_, token);
+      return detail::invoke(f_, token);
     } else {
-      return std::invoke(f_);
+      return detail::invoke(f_);
     }
   }
 
-  void run(const std::stop_token& token) {
+  void run(const token_box& token) {
     if constexpr (std::is_void_v<result>) {
       invoke(token);
       result_.emplace();
@@ -86,7 +85,29 @@ class job_call {
 };
 
 /// A call that may outlive whoever made it.
-using owned_call = std::unique_ptr<void, void (*)(void* call) noexcept>;
+struct owned_call {
+  owned_call() = default;
+  owned_call(void* what, void (*how)(void* call) noexcept) noexcept
+      : call(what), end(how) {}
+  owned_call(owned_call&& from) noexcept
+      : call(std::exchange(from.call, nullptr)), end(from.end) {}
+  owned_call& operator=(owned_call&& from) noexcept {
+    std::swap(call, from.call);
+    std::swap(end, from.end);
+    return *this;
+  }
+  owned_call(const owned_call&) = delete;
+  owned_call& operator=(const owned_call&) = delete;
+  ~owned_call() { reset(); }
+
+  explicit operator bool() const noexcept { return call != nullptr; }
+  void reset() noexcept {
+    if (call != nullptr) end(std::exchange(call, nullptr));
+  }
+
+  void* call = nullptr;
+  void (*end)(void* call) noexcept = nullptr;
+};
 
 /// What asks a job to end early. Called at most once.
 using job_action = function_ref<void()>;

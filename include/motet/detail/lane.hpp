@@ -5,14 +5,13 @@
 /// What a combinator runs in one of its fibers: a callable, and a place for its result.
 
 #include <motet/detail/function_ref.hpp>
+#include <motet/detail/invoke.hpp>
+#include <motet/detail/range.hpp>
 #include <motet/detail/result_slot.hpp>
 
 #include <concepts>
 #include <cstddef>
-#include <functional>
-#include <memory>
 #include <optional>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -24,12 +23,12 @@ namespace motet::detail {
 template <class R, class F, class... Args>
 void call_into(std::optional<stored<R>>& place, F& f, Args&&... args) {
   if constexpr (std::is_void_v<R>) {
-    std::invoke(f, std::forward<Args>(args)...);
+    detail::invoke(f, std::forward<Args>(args)...);
     place.emplace();
   } else if constexpr (std::is_reference_v<R>) {
-    place.emplace(std::addressof(std::invoke(f, std::forward<Args>(args)...)));
+    place.emplace(std::addressof(detail::invoke(f, std::forward<Args>(args)...)));
   } else {
-    place.emplace(static_cast<R>(std::invoke(f, std::forward<Args>(args)...)));
+    place.emplace(static_cast<R>(detail::invoke(f, std::forward<Args>(args)...)));
   }
 }
 
@@ -62,18 +61,17 @@ struct lane {
 /// A range of callables that stay where they are, so that they can be lent.
 template <class Range>
 concept callable_range =
-    std::ranges::forward_range<Range> && !std::invocable<Range&> &&
-    std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>> &&
-    std::invocable<std::ranges::range_reference_t<Range>>;
+    rewalkable<Range> && !std::invocable<Range&> &&
+    std::is_lvalue_reference_v<element_of<Range>> && std::invocable<element_of<Range>>;
 
 template <class Range>
-using callable_in = std::remove_reference_t<std::ranges::range_reference_t<Range>>;
+using callable_in = std::remove_reference_t<element_of<Range>>;
 
 /// A lane for each of a range.
 template <class R, callable_range Range>
 auto lanes_of(Range& callables) {
   std::vector<lane<R, callable_in<Range>>> lanes;
-  lanes.reserve(static_cast<std::size_t>(std::ranges::distance(callables)));
+  lanes.reserve(length_of(callables));
   for (auto& f : callables)
     lanes.emplace_back(f);
   return lanes;

@@ -4,9 +4,10 @@
 /// @file
 /// Messages of any type, as mailboxes hold them.
 
+#include <motet/detail/owner.hpp>
+
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <new>
 #include <string>
 #include <type_traits>
@@ -34,10 +35,10 @@ struct message {
   void (*destroy)(message*) noexcept = nullptr;
 };
 
-struct message_deleter {
-  void operator()(message* m) const noexcept { m->destroy(m); }
-};
-using message_ptr = std::unique_ptr<message, message_deleter>;
+inline void end_message(message* m) noexcept {
+  m->destroy(m);
+}
+using message_ptr = owner<message, end_message>;
 
 /// Room for a message; kept by the thread for the next one when given back.
 void* allocate_message(std::size_t size);

@@ -4,8 +4,9 @@
 /// @file
 /// A range whose items are fetched one at a time, as it is walked.
 
+#include <motet/detail/range.hpp>
+
 #include <cstddef>
-#include <iterator>
 #include <utility>
 
 namespace motet::detail {

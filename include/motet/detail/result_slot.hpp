@@ -4,9 +4,9 @@
 /// @file
 /// Where a fiber's result lies until it is asked for.
 
-#include <atomic>
+#include <motet/detail/flag.hpp>
+
 #include <concepts>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -21,6 +21,12 @@ template <class T>
 using stored = std::conditional_t<
     std::is_void_v<T>, std::monostate,
     std::conditional_t<std::is_reference_v<T>, std::remove_reference_t<T>*, T>>;
+
+/// Destroys what a union holds.
+template <class T>
+void end_life(T& object) noexcept {
+  object.~T();
+}
 
 /// A result on its way to whoever asked.
 template <class T>
@@ -70,7 +76,7 @@ template <class T>
 struct result_slot {
   std::optional<stored<T>> value;
   /// Moved out, by the first of several takers, of whatever thread.
-  std::atomic<bool> taken{false};
+  flag taken;
 };
 
 /// The slot in a fiber's body; the fiber must be a `fiber<T>`.
@@ -84,7 +90,7 @@ std::optional<stored<T>> take_from(result_slot<T>& slot) {
   if constexpr (std::copy_constructible<stored<T>>) {
     return slot.value;
   } else {
-    if (slot.taken.exchange(true)) return std::nullopt;
+    if (slot.taken.test_and_set()) return std::nullopt;
     return std::optional<stored<T>>(std::move(*slot.value));
   }
 }

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 
 namespace motet::detail {
 
@@ -18,19 +17,8 @@ class socket_file {
   socket_file() = default;
   /// @throws std::system_error if there is no such file. Never parks.
   explicit socket_file(std::string path);
-  socket_file(socket_file&& other) noexcept
-      : path_(std::exchange(other.path_, {})),
-        device_(other.device_),
-        inode_(other.inode_) {}
-  socket_file& operator=(socket_file&& other) noexcept {
-    if (this != &other) {
-      remove();
-      path_ = std::exchange(other.path_, {});
-      device_ = other.device_;
-      inode_ = other.inode_;
-    }
-    return *this;
-  }
+  socket_file(socket_file&& other) noexcept;
+  socket_file& operator=(socket_file&& other) noexcept;
   socket_file(const socket_file&) = delete;
   socket_file& operator=(const socket_file&) = delete;
   ~socket_file() { remove(); }

@@ -4,11 +4,10 @@
 /// @file
 /// Starting a fiber and waiting until it is ready.
 
+#include <motet/detail/invoke.hpp>
 #include <motet/ready_signal.hpp>
 #include <motet/spin.hpp>
 
-#include <functional>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -53,7 +52,7 @@ struct start_call {
   template <class... A>
   requires std::is_invocable_v < F&, ready_signal<T>
   &, A... > decltype(auto) operator()(A&&... args) {
-    return std::invoke(f, ready, std::forward<A>(args)...);
+    return detail::invoke(f, ready, std::forward<A>(args)...);
   }
 };
 
@@ -66,7 +65,7 @@ auto start(cancel_scope* home, const spin_options& options, F&& f, Args&&... arg
   using deduced = typename taken_signal<callable>::type;
   using value = std::conditional_t<std::is_void_v<T>, deduced, T>;
   enter_start(options.where);
-  const auto state = std::make_shared<start_state<value>>();
+  const start_holder<value> state(new start_state<value>);
   const auto child =
       spin_in(home, options,
               start_call<callable, value>{std::forward<F>(f), ready_signal<value>(state)},

@@ -4,9 +4,8 @@
 /// @file
 /// Values whose type the library's compiled part does not know.
 
-#include <algorithm>
 #include <cstddef>
-#include <memory>
+#include <new>
 #include <utility>
 
 namespace motet::detail {
@@ -23,7 +22,7 @@ template <class T>
 inline constexpr value_kind kind_of{
     sizeof(T), alignof(T),
     [](void* to, void* from) { ::new (to) T(std::move(*static_cast<T*>(from))); },
-    [](void* value) noexcept { std::destroy_at(static_cast<T*>(value)); }};
+    [](void* value) noexcept { static_cast<T*>(value)->~T(); }};
 
 /// Room for a value that somebody may put there.
 template <class T>
@@ -37,13 +36,14 @@ class value_slot {
   [[nodiscard]] void* room() noexcept { return &value_; }
   /// Takes out what was put there.
   [[nodiscard]] T take() {
-    const std::unique_ptr<T, end> over(&value_);
+    const end over{value_};
     return std::move(value_);
   }
 
  private:
   struct end {
-    void operator()(T* value) const noexcept { std::destroy_at(value); }
+    T& value;
+    ~end() { value.~T(); }
   };
 
   union {
@@ -59,9 +59,7 @@ class value_queue {
  public:
   /// @param most how many there will ever be.
   constexpr value_queue(const value_kind& kind, std::size_t most) noexcept
-      : kind_(&kind),
-        per_block_(std::clamp(most, std::size_t{1},
-                              std::max(block_size / kind.size, std::size_t{4}))) {}
+      : kind_(&kind), per_block_(fitting(most, block_size / kind.size)) {}
   value_queue(const value_queue&) = delete;
   value_queue& operator=(const value_queue&) = delete;
   ~value_queue();
@@ -86,6 +84,11 @@ class value_queue {
 
  private:
   static constexpr std::size_t block_size = 1024;
+  static constexpr std::size_t fitting(std::size_t most, std::size_t room) noexcept {
+    if (most == 0) return 1;
+    if (room < 4) room = 4;
+    return most < room ? most : room;
+  }
 
   [[nodiscard]] std::size_t first_offset() const noexcept;
   [[nodiscard]] void* at(value_block& block, std::size_t index) const noexcept;
