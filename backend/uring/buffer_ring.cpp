@@ -15,8 +15,12 @@ constexpr unsigned fewest = 64;
 /// A power of two, as the kernel wants it. Only what is used takes memory.
 constexpr unsigned most = 8192;
 
+/// Not a power of two: the beginnings of all buffers would share a few places in the
+/// processor's caches.
+constexpr std::size_t stride = multishot::lent_size + 64;
+
 constexpr std::size_t bytes_of_entries = most * sizeof(io_uring_buf);
-constexpr std::size_t bytes_of_buffers = most * multishot::lent_size;
+constexpr std::size_t bytes_of_buffers = most * stride;
 
 void* map(std::size_t size) noexcept {
   void* const at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
@@ -58,16 +62,15 @@ bool buffer_ring::grow() noexcept {
 }
 
 void buffer_ring::add(std::uint32_t id) noexcept {
-  io_uring_buf_ring_add(entries_, buffers_ + id * multishot::lent_size,
-                        multishot::lent_size, static_cast<unsigned short>(id),
-                        io_uring_buf_ring_mask(most), 0);
+  io_uring_buf_ring_add(entries_, buffers_ + id * stride, multishot::lent_size,
+                        static_cast<unsigned short>(id), io_uring_buf_ring_mask(most), 0);
   io_uring_buf_ring_advance(entries_, 1);
   ++free_;
 }
 
 std::byte* buffer_ring::taken(std::uint32_t id) noexcept {
   --free_;
-  return buffers_ + id * multishot::lent_size;
+  return buffers_ + id * stride;
 }
 
 bool buffer_ring::owns(const std::byte* buffer) const noexcept {
@@ -78,7 +81,7 @@ bool buffer_ring::owns(const std::byte* buffer) const noexcept {
 
 void buffer_ring::give_back(const std::byte* buffer) noexcept {
   const auto offset = static_cast<std::size_t>(buffer - buffers_);
-  add(static_cast<std::uint32_t>(offset / multishot::lent_size));
+  add(static_cast<std::uint32_t>(offset / stride));
 }
 
 }  // namespace motet

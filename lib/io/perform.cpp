@@ -28,6 +28,13 @@ void close_what_came(const operation& op) noexcept {
   if (accepts && op.result >= 0) ask_kernel(close_call{op.result});
 }
 
+/// Out of line: a string made where fibers wait is a landing pad that each cancelled wait
+/// looks at.
+[[noreturn, gnu::noinline]] void end_closed(const io_wait& how, const char* what) {
+  close_what_came(how.op);
+  throw closed_error(std::string("closed while waiting for ") + what);
+}
+
 }  // namespace
 
 MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
@@ -44,8 +51,7 @@ MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
   s.kernel().submit(how.op);
   s.park(how, &disturb_if_masked);
   if (how.closed) [[unlikely]] {
-    close_what_came(how.op);
-    throw closed_error(std::string("closed while waiting for ") + what);
+    end_closed(how, what);
   }
   slot = nullptr;
   if (how.op.result == -ECANCELED && how.aborted) [[unlikely]] {
