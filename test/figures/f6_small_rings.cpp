@@ -2,17 +2,20 @@
 // F6: operations through queues that are always full, none lost and none doubled.
 //
 // Rings of 2 submissions and 4 completions. Rounds of 1,000 operations: transfers, some
-// of them cancelled; then many completions in one turn, which do not fit, so that the
-// kernel has to keep them. The backend has no multishot operations; these stand for them.
+// of them cancelled; many completions in one turn, which do not fit, so that the kernel
+// has to keep them; and 1,000 completions of one operation that the kernel repeats.
 //
 // usage: f6_small_rings [--long]
+#include "backend/multishot.hpp"
 #include "backend/uring/uring_backend.hpp"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -94,15 +97,17 @@ class figure {
   }
 
   void round(std::size_t number) {
-    switch (number % 4) {
+    switch (number % 5) {
       case 0:
         return transfers();
       case 1:
         return all_ready();
       case 2:
         return all_made_ready();
-      default:
+      case 3:
         return all_cancelled();
+      default:
+        return all_repeated();
     }
   }
 
@@ -264,6 +269,46 @@ class figure {
     end_round();
     for (const tracked& one : before_)
       wrong += one.op.result != -ECANCELED ? 1 : 0;
+  }
+
+  // --- One operation, many completions ------------------------------------------------
+
+  void all_repeated() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0) std::abort();
+    multishot from(multishot_kind::receive, ends[0]);
+    std::uint32_t sent = 0;
+    for (std::uint32_t got = 0; got < per_round; ++got) {
+      while (sent < per_round &&
+             ::send(ends[1], &sent, sizeof sent, MSG_DONTWAIT) == sizeof sent)
+        ++sent;
+      take_next(from, ends[0], got);
+    }
+    start(end_request{ends[0], &from});
+    end_round();
+    wrong += from.arrived.size();
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+
+  void take_next(multishot& from, int fd, std::uint32_t expected) {
+    arrival came;
+    if (from.arrived.empty()) {
+      const time_point too_late = on_.now() + 10s;
+      const tracked& next = start(next_request{fd, from.kind, &from});
+      while (next.back == 0 && on_.now() < too_late)
+        poll(too_late);
+      came = {next.op.result, std::exchange(from.lent, nullptr)};
+    } else {
+      ++operations;
+      came = from.arrived.front();
+      from.arrived.erase(from.arrived.begin());
+    }
+    std::uint32_t number = 0;
+    const bool whole = came.lent != nullptr && came.result == sizeof number;
+    if (whole) std::memcpy(&number, came.lent, sizeof number);
+    if (came.lent != nullptr) on_.give_back(came.lent);
+    wrong += whole && number == expected ? 0 : 1;
   }
 
   backend& on_;

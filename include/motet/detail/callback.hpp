@@ -33,7 +33,8 @@ class callback<R(Args...)> {
   // NOLINTNEXTLINE(google-explicit-constructor, bugprone-forwarding-reference-overload)
   callback(F&& f) {
     using callable = std::decay_t<F>;
-    if constexpr (may_be_null<callable>) {
+    constexpr bool is_function = std::is_function_v<std::remove_reference_t<F>>;
+    if constexpr (may_be_null<callable> && !is_function) {
       if (f == nullptr) return;
     }
     target_ = new callable(std::forward<F>(f));
