@@ -285,7 +285,8 @@ sim_network::outcome sim_network::attempt_one(sim_waiting& of, sim_socket& at,
                                               const next_request& ask) {
   if (ask.kind == multishot_kind::accept)
     return attempt_one(of, at, accept_request{ask.fd});
-  std::vector<std::byte> room(multishot::lent_size);
+  const std::size_t most = std::min(at.received.size(), multishot::lent_size);
+  std::vector<std::byte> room(std::max<std::size_t>(most, 1));
   const outcome got = attempt_one(of, at, receive_request{ask.fd, room, transfer::some});
   ask.from->lent = got.value_or(0) > 0
                        ? kept_copy(std::span(room).first(static_cast<std::size_t>(*got)))

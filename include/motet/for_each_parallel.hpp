@@ -38,13 +38,15 @@ template <detail::walkable Range, class F>
 requires std::invocable<F&, detail::argument_of<Range>>
 auto for_each_parallel(Range&& range, const parallel_options& options, F&& f) {
   using R = detail::each_result<F, Range>;
-  std::vector<detail::owner<std::optional<detail::stored<R>>>> results;
+  using place_ptr = detail::owner<std::optional<detail::stored<R>>>;
+  std::vector<place_ptr> results;
   detail::parallel_gate gate(options.limit, !std::is_void_v<R>, options.where);
   with_scope([&](scope& all) {
     auto each = std::begin(range);
     const auto end = std::end(range);
     for (; each != end; gate.wait_for_room(), static_cast<void>(++each)) {
-      auto& place = *results.emplace_back(new std::optional<detail::stored<R>>);
+      auto& place =
+          *results.emplace_back(place_ptr(new std::optional<detail::stored<R>>));
       detail::bind_to_home(
           all.spin({.where = options.where},
                    detail::each_call<R, F, Range>(gate, f, place, *each)));

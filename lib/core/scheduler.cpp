@@ -127,7 +127,7 @@ fiber_state& scheduler::turn() noexcept {
     }
     run_remote();
     expire_until(time_.correct());
-    to_disturb_.left = slice;
+    to_disturb_.left = disturbed_per_turn;
     disturb_some();
     if (!stops_.empty()) request_stops();
   } while (queue_.empty());
@@ -182,7 +182,7 @@ void scheduler::settle() noexcept {
     poll(time_point::min());
     run_remote();
     expire_until(time_.correct());
-    to_disturb_.left = slice;
+    to_disturb_.left = disturbed_per_turn;
     disturb_some();
     run_stop_callbacks();
     if (queue_.size() < settling_ && to_disturb_.first == nullptr) break;

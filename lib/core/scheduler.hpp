@@ -194,7 +194,7 @@ class scheduler {
     give_back_odd(stack);
   }
 
-  /// Fibers to be told that they were asked to stop: a slice per turn, so that thousands
+  /// Fibers to be told that they were asked to stop: some per turn, so that thousands
   /// of them do not hold up everybody else.
   void add_to_disturb(fiber_state& fiber) noexcept;
   /// One that ends has nothing to be told any more.
@@ -258,7 +258,10 @@ class scheduler {
  private:
   /// Of an id, those that count the fibers of a scheduler; above them, the scheduler's.
   static constexpr unsigned id_bits = 40;
+  /// How many fibers run between two turns, if so many can. A poll brings some forty
+  /// completions: fewer fibers would let those pile up that nobody has answered.
   static constexpr int slice = 256;
+  static constexpr int disturbed_per_turn = 64;
   static constexpr int points_per_run = 128;
 
   [[gnu::always_inline]] inline void start_waiting(waiter& how) noexcept {
@@ -331,7 +334,7 @@ class scheduler {
   struct {
     fiber_state* first = nullptr;
     fiber_state* last = nullptr;
-    int left = slice;  ///< How many more may be told in this turn.
+    int left = disturbed_per_turn;  ///< How many more may be told in this turn.
   } to_disturb_;
   sure_vector<std::stop_source> stops_;
   bool busy_ = false;  ///< Runs what timers or other threads have brought.
