@@ -132,7 +132,8 @@ TEST_SUITE("copy: cancelling") {
           while (got.size() < done || !copying.done())
             got += read_some(g.out, 100'000);
         });
-        CHECK(copying.outcome().stopped());
+        // Where sockets hold as much as there is left, it was over before.
+        CHECK((copying.outcome().stopped() || done == text.size()));
         reading.await();
         CHECK(got.size() == done);
         // Whoever goes on with both finds everything in its place.
