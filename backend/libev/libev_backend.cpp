@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <new>
 #include <optional>
 #include <utility>
@@ -25,9 +26,9 @@ namespace {
 /// With completions at hand the kernel is only asked now and then.
 constexpr std::size_t polls_between_looks = 16;
 
-/// How many completions are dealt with between two polls. Until those of the last look
-/// are, another one would mostly find what nobody waits for yet.
-constexpr std::size_t completions_per_poll = 32;
+/// How many descriptors are served before `poll` returns, if its caller has nothing else
+/// to do: what is received is dealt with while it is in the cache.
+constexpr std::size_t served_at_a_time = 8;
 
 /// How often a watcher may fire in vain.
 constexpr std::uint8_t most_fired_for_nobody = 8;
@@ -89,7 +90,7 @@ void libev_backend::submit(operation& op) noexcept {
     const bool in_vain = to.exhausted && !is_of_strangers(op);
     if (in_vain || !to.waiting.empty()) return wait(op);
   }
-  const std::optional<std::int32_t> result = attempt(op);
+  const std::optional<std::int32_t> result = attempt(op, blocks_);
   if (!result) return wait(op);
   if (at != nullptr && !is_poll(op))
     direction_of(*at, awaited.events).exhausted = exhausted_by(op.what, *result);
@@ -112,6 +113,7 @@ void libev_backend::wait(operation& op) noexcept {
                awaited.events == POLLIN ? EV_READ : EV_WRITE);
     to.watcher.data = this;
     to.fired_for_nobody = 0;
+    to.lost = false;
     loop_.start(to.watcher);
   } catch (const std::bad_alloc&) {
     finish(op, -ENOMEM);
@@ -157,14 +159,10 @@ void libev_backend::finish(operation& op, std::int32_t result) noexcept {
 }
 
 operation* libev_backend::poll(time_point until) noexcept {
-  ++polls_since_look_;
-  if (done_.empty() && until != time_point::min()) {
-    look(until);
-  } else {
-    const std::size_t pause = done_.empty() ? 1 : polls_between_looks;
-    const bool due = polls_since_look_ >= std::max(pause, found_ / completions_per_poll);
-    if (due) look(time_point::min());
-  }
+  const bool nothing = done_.empty();
+  const bool due = nothing || ++polls_since_look_ >= polls_between_looks;
+  if (latest_ready_ == nullptr && due) look(nothing ? until : time_point::min());
+  serve_ready(until == time_point::min() ? SIZE_MAX : served_at_a_time);
   in_flight_ -= std::exchange(done_count_, 0);
   return done_.take_all();
 }
@@ -177,10 +175,9 @@ void libev_backend::look(time_point until) noexcept {
   } else {
     loop_.look();
   }
-  serve_ready();
+  if (std::exchange(polls_ready_, false)) attempt_all_polls();
   take_helped();
   polls_since_look_ = 0;
-  found_ = done_count_;
 }
 
 /// Only notes: libev calls back for the latest of its events first.
@@ -203,8 +200,8 @@ void libev_backend::on_ready(struct ev_loop*, ev_io* watcher, int events) noexce
   ready.next_ready = std::exchange(self.latest_ready_, &ready);
 }
 
-void libev_backend::serve_ready() noexcept {
-  while (latest_ready_ != nullptr) {
+void libev_backend::serve_ready(std::size_t most) noexcept {
+  for (; most != 0 && latest_ready_ != nullptr; --most) {
     direction& ready = *latest_ready_;
     latest_ready_ = ready.next_ready;
     ready.ready = false;
@@ -213,7 +210,6 @@ void libev_backend::serve_ready() noexcept {
     // kernel has no room for it among those that it watches.
     if (std::exchange(ready.lost, false)) fail_all(ready.waiting, -ENOMEM);
   }
-  if (std::exchange(polls_ready_, false)) attempt_all_polls();
 }
 
 void libev_backend::take_helped() noexcept {
@@ -227,7 +223,7 @@ void libev_backend::take_helped() noexcept {
 void libev_backend::attempt_waiting(direction& ready) noexcept {
   while (!ready.waiting.empty()) {
     operation& oldest = ready.waiting.front();
-    const std::optional<std::int32_t> result = attempt(oldest);
+    const std::optional<std::int32_t> result = attempt(oldest, blocks_);
     ready.exhausted = !result || exhausted_by(oldest.what, *result);
     if (!result) return;
     ready.waiting.pop_front();
@@ -252,7 +248,7 @@ void libev_backend::attempt_polls(int fd) noexcept {
   if (at == nullptr) return;
   for (operation* op = at->polls.take_all(); op != nullptr;) {
     operation* const next = op->next;
-    const std::optional<std::int32_t> result = attempt(*op);
+    const std::optional<std::int32_t> result = attempt(*op, blocks_);
     if (result) {
       finish(*op, *result);
     } else {

@@ -17,6 +17,7 @@
 #include "backend/libev/poll_set.hpp"
 #include "backend/posix/helper_threads.hpp"
 #include "backend/posix/operation_list.hpp"
+#include "backend/posix/spare_blocks.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +42,7 @@ class libev_backend : public backend {
   void submit(operation& op) noexcept override;
   void cancel(operation& op) noexcept override;
   [[nodiscard]] operation* poll(time_point until) noexcept override;
+  void give_back(std::byte* lent) noexcept override { blocks_.keep(lent); }
   void wake() noexcept override { bell_.ring(); }
   [[nodiscard]] std::int32_t answer(const call& question) noexcept override;
   [[nodiscard]] time_point now() const noexcept override;
@@ -53,7 +55,7 @@ class libev_backend : public backend {
   static void on_polled(struct ev_loop*, ev_io* watcher, int) noexcept;
 
   void look(time_point until) noexcept;
-  void serve_ready() noexcept;
+  void serve_ready(std::size_t most) noexcept;
   void take_helped() noexcept;
 
   void finish(operation& op, std::int32_t result) noexcept;
@@ -78,14 +80,14 @@ class libev_backend : public backend {
   bool polls_ready_ = false;
   interest_table interests_;
   direction* latest_ready_ = nullptr;
+  spare_blocks blocks_;
   helper_threads helpers_{*this};
 
   operation_list done_;
   std::size_t done_count_ = 0;
   std::size_t in_flight_ = 0;
   std::size_t polls_since_look_ = 0;
-  std::size_t found_ = 0;  ///< Completions at the end of the last look.
-  bool waits_ = false;     ///< In the look that is under way.
+  bool waits_ = false;  ///< In the look that is under way.
 };
 
 /// @param lent the user's loop, to run in; null for one of the backend's own.

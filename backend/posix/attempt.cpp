@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <new>
 #include <span>
+#include <type_traits>
 #include <variant>
 
 #include <fcntl.h>
@@ -146,17 +146,17 @@ outcome attempt_one(operation&, const splice_request& ask) noexcept {
   return attempt_splice(ask);
 }
 
-/// There are bytes now, or there is an end: only who waits long does without a buffer.
-outcome attempt_one(operation& op, const next_request& ask) noexcept {
+/// There are bytes now, or there is an end: only who waits long does without a block.
+outcome attempt_next(operation& op, const next_request& ask,
+                     spare_blocks& blocks) noexcept {
   if (ask.kind == multishot_kind::accept) return attempt_one(op, accept_request{ask.fd});
-  auto* const lent =
-      static_cast<std::byte*>(::operator new(multishot::lent_size, std::nothrow));
-  if (lent == nullptr) return -ENOMEM;
+  std::byte* const block = blocks.take();
+  if (block == nullptr) return -ENOMEM;
   const outcome got =
-      attempt_one(op, receive_request{ask.fd, {lent, multishot::lent_size}});
+      attempt_one(op, receive_request{ask.fd, {block, multishot::lent_size}});
   const bool some = got.value_or(0) > 0;
-  ask.from->lent = some ? lent : nullptr;
-  if (!some) ::operator delete(lent);
+  ask.from->lent = some ? block : nullptr;
+  if (!some) blocks.keep(block);
   return got;
 }
 
@@ -173,8 +173,21 @@ outcome attempt_one(operation&, const Request& ask) noexcept {
 
 }  // namespace
 
+std::optional<std::int32_t> attempt(operation& op, spare_blocks& blocks) noexcept {
+  return std::visit(
+      [&]<class Request>(const Request& ask) {
+        if constexpr (std::is_same_v<Request, next_request>) {
+          return attempt_next(op, ask, blocks);
+        } else {
+          return attempt_one(op, ask);
+        }
+      },
+      op.what);
+}
+
 std::optional<std::int32_t> attempt(operation& op) noexcept {
-  return std::visit([&](const auto& ask) { return attempt_one(op, ask); }, op.what);
+  spare_blocks none;
+  return attempt(op, none);
 }
 
 std::int32_t result_of_cancelled(const operation& op) noexcept {

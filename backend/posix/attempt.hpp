@@ -6,6 +6,7 @@
 /// descriptor is ready, and for what io_uring lacks on older kernels.
 
 #include "backend/operation.hpp"
+#include "backend/posix/spare_blocks.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -16,6 +17,9 @@ namespace motet {
 /// between, `op.result` notes how far it is. It is 0 before the first attempt. What is
 /// `on_disk` never has to wait for that, and keeps the thread as long as the disk takes.
 /// @returns the result, or nothing as long as the operation has to wait.
+/// @param blocks where a `next_request` takes the block for its bytes from.
+[[nodiscard]] std::optional<std::int32_t> attempt(operation& op,
+                                                  spare_blocks& blocks) noexcept;
 [[nodiscard]] std::optional<std::int32_t> attempt(operation& op) noexcept;
 
 /// The result of an operation that is cancelled while it waits for its next attempt:
