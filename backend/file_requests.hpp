@@ -31,6 +31,7 @@ struct read_request {
   int fd;
   std::span<std::byte> into;
   std::int64_t offset = current_offset;
+  bool of_fifo = false;  ///< It was opened by name.
 };
 
 /// Writes to anything that write(2) writes to; never raises SIGPIPE. Result: how many
@@ -46,6 +47,7 @@ struct read_pieces_request {
   int fd;
   std::span<const iovec> into;
   std::int64_t offset = current_offset;
+  bool of_fifo = false;
 };
 
 /// As `write_request`, from several buffers in turn: at most 1024.

@@ -109,7 +109,9 @@ bool on_disk(const request& what) noexcept {
   return transfers && is_on_disk(awaited_by(what).fd);
 }
 
-bool may_raise_sigpipe(const request& what) noexcept {
+bool better_attempted(const request& what) noexcept {
+  if (const auto* ask = std::get_if<read_request>(&what)) return ask->of_fifo;
+  if (const auto* ask = std::get_if<read_pieces_request>(&what)) return ask->of_fifo;
   return writes(what) && !is_on_disk(awaited_by(what).fd);
 }
 

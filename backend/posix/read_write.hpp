@@ -20,8 +20,10 @@ namespace motet {
 /// of it is final, and nothing to wait for makes it worth another try.
 [[nodiscard]] bool always_on_disk(const request& what) noexcept;
 
-/// Whether this is a write that would raise SIGPIPE, were it not for `attempt_write`.
-[[nodiscard]] bool may_raise_sigpipe(const request& what) noexcept;
+/// Whether this is done by attempts although io_uring has an operation for it: a write
+/// that would raise SIGPIPE, or a read of a FIFO, whose end a thread of the kernel's
+/// waits for, which keeps the FIFO open after it has told.
+[[nodiscard]] bool better_attempted(const request& what) noexcept;
 
 /// Reads what is there, or waits for the disk. @returns the result; nothing as long as
 /// the request has to wait for readiness.

@@ -35,6 +35,8 @@ class ring {
   [[nodiscard]] io_uring_sqe* next_entry() noexcept;
 
   [[nodiscard]] unsigned unsubmitted() const noexcept { return tail_ - submitted(); }
+  /// How many entries the queue has when it is empty.
+  [[nodiscard]] unsigned capacity() const noexcept { return ring_.sq.ring_entries; }
 
   /// Whether an entry that is not submitted yet names this descriptor.
   [[nodiscard]] bool holds_entry_for(int fd) const noexcept;

@@ -18,7 +18,7 @@ namespace motet {
 
 /// What a completion belongs to; travels through the kernel as 64 bits.
 struct ticket {
-  enum class kind : std::uint8_t { operation = 1, cancel = 2, wake = 3 };
+  enum class kind : std::uint8_t { operation = 1, cancel = 2, wake = 3, release = 4 };
 
   kind what;
   std::uint32_t slot = 0;  ///< Below 2^24.
@@ -48,6 +48,9 @@ class slot_table {
     bool helped : 1 = false;            ///< A thread has it.
     bool keeps_open : 1 = false;        ///< Its descriptor is its own by now.
     bool repeats : 1 = false;           ///< Of a multishot: brings more than one result.
+    /// Completions to come of an operation that is followed by another entry, which tells
+    /// that the kernel has let go of the file. The result waits in `op->result`.
+    std::uint8_t halves : 2 = 0;
   };
 
   /// Has a slot for one more. @throws std::bad_alloc; then nothing has changed.

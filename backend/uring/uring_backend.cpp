@@ -28,6 +28,15 @@ namespace {
 /// says so is a hint.
 constexpr unsigned polls_between_entries = 16;
 
+/// What a thread of the kernel's does, if not always.
+opcode_set changes_to_files() noexcept {
+  opcode_set all;
+  for (const io_uring_op each :
+       {IORING_OP_WRITE, IORING_OP_WRITEV, IORING_OP_FSYNC, op_ftruncate})
+    all.add(each);
+  return all;
+}
+
 void check(int entered) noexcept {
   if (entered >= 0) return;
   switch (-entered) {
@@ -55,6 +64,7 @@ uring_backend::uring_backend(const uring_options& options)
     : ring_(options.queues),
       to_avoid_(options.without + opcodes_missing(ring_)),
       avoided_(requests_made_of(to_avoid_)),
+      followed_(requests_made_of(changes_to_files())),
       repeats_accept_(!to_avoid_.contains(IORING_OP_ACCEPT) &&
                       motet::repeats(ring_, multishot_kind::accept)),
       repeats_receive_(!to_avoid_.contains(IORING_OP_RECV) &&
@@ -84,7 +94,7 @@ void uring_backend::submit(operation& op) noexcept {
   }
   slot_table::slot& slot = slots_.take(op);
   const bool avoided = next != nullptr || (avoided_ >> op.what.index() & 1) != 0;
-  if (avoided || may_raise_sigpipe(op.what)) [[unlikely]] {
+  if (avoided || better_attempted(op.what)) [[unlikely]] {
     slot.avoided = avoids_ = true;
     // What was asked for before comes first: a cancel of what this would complete.
     flush();
@@ -108,14 +118,36 @@ void uring_backend::attempt_or_wait(std::uint32_t index) noexcept {
 }
 
 void uring_backend::start(std::uint32_t index) noexcept {
-  io_uring_sqe& sqe = entry();
   const slot_table::slot& slot = slots_[index];
+  const bool followed = (followed_ >> slot.op->what.index() & 1) != 0;
+  if (followed && !slot.awaits_readiness && ring_.capacity() > 1) [[unlikely]]
+    return start_and_follow(index);
+  io_uring_sqe& sqe = entry();
   if (slot.awaits_readiness) {
     prepare_readiness(*slot.op, sqe);
   } else {
     prepare(*slot.op, sqe);
   }
   sqe.user_data = ticket{ticket::kind::operation, index, slot.generation}.to_user_data();
+}
+
+/// A program that was written cannot be executed, and a lock is not given away, as long
+/// as the kernel has the file open, whatever close(2) has said. Its thread lets go of the
+/// file after the completion, and starts what is linked to it after that (io_free_req in
+/// Linux 6.1 and 6.18).
+void uring_backend::start_and_follow(std::uint32_t index) noexcept {
+  slot_table::slot& slot = slots_[index];
+  // A link does not reach into the next submission.
+  if (ring_.unsubmitted() + 2 > ring_.capacity()) flush();
+  slot.halves = 2;
+  io_uring_sqe& first = entry();
+  prepare(*slot.op, first);
+  first.flags |= IOSQE_IO_HARDLINK;
+  first.user_data =
+      ticket{ticket::kind::operation, index, slot.generation}.to_user_data();
+  io_uring_sqe& second = entry();
+  io_uring_prep_nop(&second);
+  second.user_data = ticket{ticket::kind::release, index, slot.generation}.to_user_data();
 }
 
 void uring_backend::start_again(std::uint32_t index) noexcept {

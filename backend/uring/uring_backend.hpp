@@ -73,6 +73,7 @@ class uring_backend final : public backend {
   void keep_open_for_avoided(int fd) noexcept;
 
   void start(std::uint32_t index) noexcept;
+  void start_and_follow(std::uint32_t index) noexcept;
   void start_again(std::uint32_t index) noexcept;
   void finish(std::uint32_t index, std::int32_t result) noexcept;
   void hand_back(operation& op, std::int32_t result) noexcept;
@@ -99,6 +100,8 @@ class uring_backend final : public backend {
   void reap() noexcept;
   void settle(const io_uring_cqe& completion) noexcept;
   void settle_operation(const ticket& of, const io_uring_cqe& completion) noexcept;
+  void settle_half(std::uint32_t index) noexcept;
+  void settle_result(std::uint32_t index, std::int32_t result) noexcept;
   void settle_cancel(const ticket& of, std::int32_t result) noexcept;
   bool continues(std::uint32_t index, std::int32_t& result) noexcept;
   bool continues_after_readiness(std::uint32_t index, std::int32_t& result) noexcept;
@@ -107,7 +110,10 @@ class uring_backend final : public backend {
   ring ring_;
   const opcode_set to_avoid_;
   const std::uint32_t avoided_;  ///< The requests that are made of those, as bits.
-  bool avoids_ = false;          ///< Some operation has been avoided.
+  /// What threads of the kernel's do, which keep the file for a while after they have
+  /// completed it.
+  const std::uint32_t followed_;
+  bool avoids_ = false;  ///< Some operation has been avoided.
   const bool repeats_accept_;
   const bool repeats_receive_;
   slot_table slots_;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 #include <variant>
 
 #include <sys/socket.h>
@@ -60,6 +61,8 @@ void uring_backend::settle(const io_uring_cqe& completion) noexcept {
       return settle_operation(of, completion);
     case ticket::kind::cancel:
       return settle_cancel(of, completion.res);
+    case ticket::kind::release:
+      return settle_half(of.slot);
     case ticket::kind::wake:
       awake_ = true;
       return door_.settle();
@@ -72,10 +75,23 @@ void uring_backend::settle_operation(const ticket& of,
   slot_table::slot* const slot = slots_.find(of.slot, of.generation);
   if (slot == nullptr) fatal("a second completion of one operation");
   if (slot->repeats) return settle_arrival(of.slot, completion);
-  std::int32_t result = completion.res;
-  const bool plain = result >= 0 && !slot->partial && !slot->awaits_readiness;
-  if (!plain && continues(of.slot, result)) return;
-  finish(of.slot, result);
+  if (slot->halves == 0) [[likely]]
+    return settle_result(of.slot, completion.res);
+  slot->op->result = completion.res;
+  settle_half(of.slot);
+}
+
+/// Without memory the kernel breaks links; so either half may come first.
+void uring_backend::settle_half(std::uint32_t index) noexcept {
+  slot_table::slot& slot = slots_[index];
+  if (--slot.halves == 0) settle_result(index, std::exchange(slot.op->result, 0));
+}
+
+void uring_backend::settle_result(std::uint32_t index, std::int32_t result) noexcept {
+  const slot_table::slot& slot = slots_[index];
+  const bool plain = result >= 0 && !slot.partial && !slot.awaits_readiness;
+  if (!plain && continues(index, result)) return;
+  finish(index, result);
 }
 
 void uring_backend::finish(std::uint32_t index, std::int32_t result) noexcept {

@@ -3,7 +3,6 @@
 
 #include "lib/io/file_request.hpp"
 
-#include <motet/detail/descriptor.hpp>
 #include <motet/time.hpp>
 
 #include <algorithm>
@@ -69,22 +68,25 @@ std::int32_t open_once(const std::string& path, int flags, unsigned mode,
 }  // namespace
 
 std::int32_t open_waiting(const std::string& path, int flags, unsigned mode,
-                          call_site where) {
+                          descriptor& opened, call_site where) {
   longer_pauses between;
   std::int32_t fd = open_once(path, flags, mode, where);
-  if ((flags & O_NONBLOCK) != 0 || (fd < 0 && fd != -ENXIO)) return fd;
-  while (fd == -ENXIO && is_fifo(path)) {
+  const bool waits = (flags & O_NONBLOCK) == 0;
+  while (waits && fd == -ENXIO && is_fifo(path)) {
     between.wait(where);
     fd = open_once(path, flags, mode, where);
   }
   if (fd < 0) return fd;
-  descriptor opened(fd);
+  opened = descriptor(fd);
+  const bool reads = (flags & O_ACCMODE) != O_WRONLY;
+  if (reads && is_fifo(fd)) opened.set_fifo();
+  if (!waits) return 0;
   const bool only_reads = (flags & O_ACCMODE) == O_RDONLY;
-  while (only_reads && is_fifo(fd) && !has_writer(fd))
+  while (only_reads && opened.is_fifo() && !has_writer(fd))
     between.wait(where);
   // It was opened as non-blocking, which is not what was asked for.
   ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-  return opened.release();
+  return 0;
 }
 
 }  // namespace motet::detail

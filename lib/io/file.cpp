@@ -29,17 +29,18 @@ std::int64_t advanced(std::int64_t offset, std::size_t by) noexcept {
   return offset == current_offset ? offset : offset + static_cast<std::int64_t>(by);
 }
 
-std::size_t read_once(const file& f, std::span<std::byte> into, std::int64_t offset,
+std::size_t read_once(file& f, std::span<std::byte> into, std::int64_t offset,
                       call_site where) {
   const std::int32_t got =
-      perform_alone(read_request{f.native_handle(), into, offset}, read_wait, where);
+      perform_alone(read_request{f.native_handle(), into, offset, f.owned().is_fifo()},
+                    read_wait, where);
   if (got < 0) [[unlikely]]
     throw_file_failure(got, "read from", f.name());
   return static_cast<std::size_t>(got);
 }
 
-std::span<std::byte> read_all(const file& f, std::span<std::byte> into,
-                              std::int64_t offset, std::size_t& done, call_site where) {
+std::span<std::byte> read_all(file& f, std::span<std::byte> into, std::int64_t offset,
+                              std::size_t& done, call_site where) {
   done = 0;
   while (done < into.size()) {
     const std::size_t got =
@@ -76,12 +77,13 @@ std::vector<iovec> pieces_of(std::span<const std::span<Byte>> all) {
   return pieces;
 }
 
-std::size_t read_pieces(const file& f, std::span<const std::span<std::byte>> into,
+std::size_t read_pieces(file& f, std::span<const std::span<std::byte>> into,
                         std::int64_t offset, call_site where) {
   const std::vector<iovec> pieces = pieces_of(into);
   const std::span some = std::span(pieces).first(std::min(pieces.size(), most_pieces));
   const std::int32_t got = perform_alone(
-      read_pieces_request{f.native_handle(), some, offset}, read_wait, where);
+      read_pieces_request{f.native_handle(), some, offset, f.owned().is_fifo()},
+      read_wait, where);
   if (got < 0) throw_file_failure(got, "read from", f.name());
   return static_cast<std::size_t>(got);
 }

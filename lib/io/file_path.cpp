@@ -113,10 +113,11 @@ std::int32_t sync(const file& f, bool data_only, call_site where) {
 
 file file::open(const std::string& path, const open_options& options, std::error_code& ec,
                 call_site where) {
-  const std::int32_t fd =
-      detail::open_waiting(path, flags_of(options), options.permissions, where);
-  ec = to_code(fd);
-  return fd < 0 ? file() : file(fd, path);
+  file opened(-1, path);
+  const std::int32_t result = detail::open_waiting(
+      path, flags_of(options), options.permissions, opened.owned(), where);
+  ec = to_code(result);
+  return opened;
 }
 
 file file::open(const std::string& path, const open_options& options, call_site where) {
@@ -124,9 +125,11 @@ file file::open(const std::string& path, const open_options& options, call_site 
 }
 
 file file::open(const std::string& path, int flags, unsigned mode, call_site where) {
-  const std::int32_t fd = detail::open_waiting(path, flags, mode, where);
-  if (fd < 0) detail::throw_file_failure(fd, "open", path);
-  return file(fd, path);
+  file opened(-1, path);
+  const std::int32_t result =
+      detail::open_waiting(path, flags, mode, opened.owned(), where);
+  if (result < 0) detail::throw_file_failure(result, "open", path);
+  return opened;
 }
 
 void file::fsync(call_site where) {

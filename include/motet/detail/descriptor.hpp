@@ -22,11 +22,14 @@ class descriptor {
   descriptor(const descriptor&) = delete;
   descriptor& operator=(const descriptor&) = delete;
   descriptor(descriptor&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), ahead_(std::exchange(other.ahead_, nullptr)) {}
+      : fd_(std::exchange(other.fd_, -1)),
+        fifo_(other.fifo_),
+        ahead_(std::exchange(other.ahead_, nullptr)) {}
   descriptor& operator=(descriptor&& other) noexcept {
     if (this != &other) {
       close();
       fd_ = std::exchange(other.fd_, -1);
+      fifo_ = other.fifo_;
       ahead_ = std::exchange(other.ahead_, nullptr);
     }
     return *this;
@@ -41,6 +44,9 @@ class descriptor {
   /// Gives the descriptor away, open.
   [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
   [[nodiscard]] int fd() const noexcept { return fd_; }
+  /// Whether it is a FIFO that was opened by name.
+  [[nodiscard]] bool is_fifo() const noexcept { return fifo_; }
+  void set_fifo() noexcept { fifo_ = true; }
   [[nodiscard]] io_wait*& incoming() noexcept { return incoming_; }
   [[nodiscard]] io_wait*& outgoing() noexcept { return outgoing_; }
   /// What has come before it was asked for; null: nothing.
@@ -52,6 +58,7 @@ class descriptor {
   void let_go_of_ahead() noexcept;
 
   int fd_ = -1;
+  bool fifo_ = false;
   io_wait* incoming_ = nullptr;
   io_wait* outgoing_ = nullptr;
   intake* ahead_ = nullptr;
