@@ -56,7 +56,10 @@ class stack_pool {
   }
 
   /// @param stack came from here.
-  void give_back(stack_span stack) noexcept { free_.push_back(stack.low); }
+  void give_back(stack_span stack) noexcept {
+    if (free_.size() == free_.capacity()) __builtin_unreachable();  // the invariant
+    free_.push_back(stack.low);
+  }
 
   /// Gives the memory of pooled stacks back to the system, except for the few that are
   /// next in turn. Bounded work: call it while the thread is idle.

@@ -223,7 +223,22 @@ struct alignas(64) fiber_state {
   fiber_state() = default;
   fiber_state(const fiber_state&) = delete;
   fiber_state& operator=(const fiber_state&) = delete;
-  ~fiber_state();
+  ~fiber_state() {
+    if (owns_anything()) [[unlikely]] {
+      let_go();
+    }
+  }
+
+  /// Whether anything is destroyed with it, apart from its body.
+  [[nodiscard]] bool owns_anything() const noexcept {
+    return root.request != nullptr || reason != nullptr || extras || error;
+  }
+  void destroy_call() noexcept {
+    if (operations->destroy_call != nullptr) operations->destroy_call(body);
+  }
+  void destroy_result() noexcept {
+    if (operations->destroy_result != nullptr) operations->destroy_result(body);
+  }
 
   [[nodiscard]] fiber_extras& more() noexcept {
     if (!extras) extras = std::make_unique<fiber_extras>();
@@ -242,6 +257,10 @@ struct alignas(64) fiber_state {
     thrown_at = where;
     throw cancelled(why);
   }
+
+ private:
+  /// Of requests and of what few fibers have, at its end.
+  void let_go() noexcept;
 };
 
 /// Counts one reference more. While the process has one thread, that takes no locked

@@ -66,7 +66,7 @@ class run_queue {
     __builtin_prefetch(reinterpret_cast<const void*>(stack + line), 1);
   }
 
-  void grow(std::size_t count) {
+  [[gnu::noinline]] void grow(std::size_t count) {
     std::size_t capacity = capacity_ == 0 ? 64 : capacity_;
     while (capacity < count)
       capacity *= 2;

@@ -99,10 +99,16 @@ scheduler::~scheduler() {
 }
 
 void scheduler::leave(sanitizer_state own) noexcept {
-  // While turns are taken on this stack, nobody is to look at a fiber that is gone.
-  running_ = &main_;
-  *live_exceptions_ = main_.exceptions;
-  fiber_state& next = take_next();
+  fiber_state* chosen = nullptr;
+  if (--slice_left_ > 0 && !queue_.empty()) [[likely]] {
+    chosen = queue_.pop();
+  } else {
+    // While turns are taken on this stack, nobody is to look at a fiber that is gone.
+    running_ = &main_;
+    *live_exceptions_ = main_.exceptions;
+    chosen = &turn();
+  }
+  fiber_state& next = *chosen;
   next.phase = fiber_phase::running;
   spent_ = 0;
   *live_exceptions_ = next.exceptions;

@@ -88,6 +88,7 @@ class scheduler {
   [[nodiscard]] bool handling() const noexcept {
     return live_exceptions_->caught != nullptr;
   }
+  void clear_errno() noexcept { *live_errno_ = 0; }
   void tell_of_swallowing() noexcept { hooks_.on_swallowed(*this); }
 
   /// Parks the running fiber until it is unparked. The one place that parks.

@@ -54,12 +54,12 @@ void wait_abroad(scheduler& s, const fiber_handle& fiber, call_site where) {
 [[gnu::always_inline]] inline void wait_for(const fiber_handle& fiber, call_site where) {
   scheduler& s = here("await");
   fiber_state& target = target_of(fiber);
-  if (!is_local(target)) [[unlikely]] {
+  if (target.door != &s.door()) [[unlikely]] {
     return wait_abroad(s, fiber, where);
   }
   // Whoever joins a child takes its error from here, not as an exception out of the blue.
   fiber_state& self = s.running();
-  const bool taken = withdraw_edge(self, target);
+  const bool taken = self.has_edges() && withdraw_edge(self, target);
   try {
     enter_point(s, where);
   } catch (...) {

@@ -10,9 +10,8 @@
 
 namespace motet::detail {
 
-fiber_state& target_of(const fiber_handle& fiber) {
-  if (fiber.get() == nullptr) throw structure_error("await of a null fiber handle");
-  return *fiber.get();
+void refuse_null() {
+  throw structure_error("await of a null fiber handle");
 }
 
 void refuse_to_wait_for_self(const fiber_state& self, const fiber_state& target) {

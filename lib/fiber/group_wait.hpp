@@ -18,8 +18,15 @@
 
 namespace motet::detail {
 
+[[noreturn]] void refuse_null();
+
 /// The fiber behind a handle. @throws structure_error if that is null.
-[[nodiscard]] fiber_state& target_of(const fiber_handle& fiber);
+[[nodiscard]] inline fiber_state& target_of(const fiber_handle& fiber) {
+  if (fiber.get() == nullptr) [[unlikely]] {
+    refuse_null();
+  }
+  return *fiber.get();
+}
 
 /// Throws if `self` is `target`, or `target` waits for it.
 void refuse_to_wait_for_self(const fiber_state& self, const fiber_state& target);

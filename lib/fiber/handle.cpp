@@ -13,12 +13,13 @@ namespace motet {
 
 namespace detail {
 
-fiber_state::~fiber_state() {
+void fiber_state::let_go() noexcept {
   drop_reference(root.request);
   drop_reference(reason);
   if (!extras) return;
   for (known_error& known : extras->known)
     drop_reference(known.why);
+  extras.reset();
 }
 
 std::string name_of(const fiber_state& fiber) {
@@ -40,18 +41,27 @@ namespace {
 
 /// Destroys what is left of an ended fiber that nobody looks at any more.
 void destroy(fiber_state& fiber) noexcept {
-  if (fiber.operations != nullptr) fiber.operations->destroy_result(fiber.body);
+  if (fiber.operations != nullptr) fiber.destroy_result();
   sanitizer_destroy(fiber.sanitizer);
   fiber.~fiber_state();
 }
 
-void reclaim_here(fiber_state& fiber) noexcept {
-  scope_chain& chain = this_scheduler->running().chain;
+/// The same in a fiber, which may be asked to stop: no destructor gets to see that.
+[[gnu::noinline]] void destroy_shielded(scheduler& s, fiber_state& fiber) noexcept {
+  scope_chain& chain = s.running().chain;
   cancel_scope* const wall = std::exchange(chain.wall, chain.innermost);
-  const stack_span stack = fiber.stack;
   destroy(fiber);
-  this_scheduler->give_back(stack);
   chain.wall = wall;
+}
+
+inline void reclaim_here(scheduler& s, fiber_state& fiber) noexcept {
+  const stack_span stack = fiber.stack;
+  if (fiber.operations->destroy_result != nullptr || fiber.owns_anything()) {
+    destroy_shielded(s, fiber);
+  } else {  // nothing to destroy
+    sanitizer_destroy(fiber.sanitizer);
+  }
+  s.give_back(stack);
 }
 
 void reclaim_anywhere(fiber_state& fiber) noexcept {
@@ -80,11 +90,9 @@ void reclaim_there(fiber_state& fiber) noexcept {
   reclaim_anywhere(fiber);
 }
 
-void reclaim(fiber_state& fiber) noexcept {
+[[gnu::noinline]] void reclaim_otherwise(fiber_state& fiber) noexcept {
   if (fiber.is_main()) {
     delete &fiber;
-  } else if (this_scheduler != nullptr && this_scheduler->spun(fiber)) {
-    reclaim_here(fiber);
   } else if (is_local(fiber)) {  // of an earlier scheduler that had the same door
     reclaim_anywhere(fiber);
   } else {
@@ -92,11 +100,20 @@ void reclaim(fiber_state& fiber) noexcept {
   }
 }
 
+inline void reclaim(fiber_state& fiber) noexcept {
+  scheduler* const s = this_scheduler;
+  if (s != nullptr && s->spun(fiber) && !fiber.is_main()) [[likely]] {
+    reclaim_here(*s, fiber);
+  } else {
+    reclaim_otherwise(fiber);
+  }
+}
+
 }  // namespace
 
-void drop_reference(fiber_state& fiber) noexcept {
-  // One reference seen is ours: nobody else can make another from it.
-  if (fiber.references.load(std::memory_order_acquire) == 1) return reclaim(fiber);
+namespace {
+
+[[gnu::noinline]] void drop_one_of_several(fiber_state& fiber) noexcept {
   // Read now: once ours is dropped, another thread may drop the last. A restartable fiber
   // of this thread cannot vanish, its runtime's reference is dropped here.
   const bool may_lie_dormant = is_local(fiber) && fiber.restartable;
@@ -106,6 +123,14 @@ void drop_reference(fiber_state& fiber) noexcept {
              fiber.references.load(std::memory_order_acquire) == 1) {
     dispose(*this_scheduler, fiber);  // only its parent knows it, and cannot restart it
   }
+}
+
+}  // namespace
+
+void drop_reference(fiber_state& fiber) noexcept {
+  // One reference seen is ours: nobody else can make another from it.
+  if (fiber.references.load(std::memory_order_acquire) == 1) return reclaim(fiber);
+  drop_one_of_several(fiber);
 }
 
 }  // namespace detail

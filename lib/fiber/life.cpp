@@ -15,7 +15,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
 #include <new>
 #include <utility>
@@ -33,8 +32,9 @@ std::size_t colour_of(stack_span stack) noexcept {
   return ((page * 11) >> 2U) % 12 * line;
 }
 
+/// @param to a power of two.
 std::byte* align_down(std::byte* at, std::size_t to) noexcept {
-  return at - reinterpret_cast<std::uintptr_t>(at) % to;
+  return at - (reinterpret_cast<std::uintptr_t>(at) & (to - 1));
 }
 
 [[noreturn]] void fiber_entry(void* argument);
@@ -86,17 +86,17 @@ bool run_again(fiber_state& self, body_end& end) {
 void destroy_belongings(fiber_state& self) noexcept {
   self.chain.wall = &self.root;
   if (self.extras) destroy_locals(self);
-  if (!self.restartable) self.operations->destroy_call(self.body);
+  if (!self.restartable) self.destroy_call();
   if (self.box.first != nullptr) clear_mailbox(self.box);
-  if (self.references.load(std::memory_order_acquire) == 1) {  // nobody can ask any more
+  if (self.operations->destroy_result != nullptr &&
+      self.references.load(std::memory_order_acquire) == 1) {  // nobody can ask any more
     self.operations->clear_result(self.body);
   }
   self.chain.wall = nullptr;
 }
 
-/// Destructors of what it owned may have spun: nobody else waits for these.
-void end_late_children(fiber_state& self) {
-  if (self.root.children.first == nullptr) return;
+/// Destructors of what it owned have spun: nobody else waits for these.
+[[gnu::noinline]] void end_late_children(fiber_state& self) {
   latch(self.root, make_request(cancel_kind::parent, {}, self.spun_at));
   join(*this_scheduler, self.root);
   drop_reference(std::exchange(self.root.request, nullptr));
@@ -104,17 +104,23 @@ void end_late_children(fiber_state& self) {
     report_unhandled(self, e.error);
 }
 
-/// Whether somebody waits for the fiber's end, or will hear of it, and takes its error.
-bool is_observed(const fiber_state& self) noexcept {
-  if (!self.end_waiters.empty()) return true;
-  if (!self.extras) return false;
+/// Whether somebody will hear of its end who reads what he hears.
+[[gnu::noinline]] bool is_monitored(const fiber_extras& extras) noexcept {
   // One whose body is done reads no more notices.
   const auto hears = [](const fiber_handle& f) {
     if (f.get()->phase == fiber_phase::ended) return false;
     return !is_local(*f.get()) || !f.get()->ending;
   };
-  const auto& monitors = self.extras->monitors;
-  return std::any_of(monitors.begin(), monitors.end(), hears);
+  return std::any_of(extras.monitors.begin(), extras.monitors.end(), hears);
+}
+
+/// Whether somebody waits for the fiber's end, or will hear of it, and takes its error.
+bool is_observed(const fiber_state& self) noexcept {
+  return !self.end_waiters.empty() || (self.extras && is_monitored(*self.extras));
+}
+
+[[gnu::noinline]] void raise_at_home(fiber_state& self, cancel_scope& home) {
+  push_edge(*home.fiber, {.error = self.error, .child = fiber_handle(&self)});
 }
 
 /// Tells everybody, in this order: awaiters and monitors, then whoever it lives in.
@@ -134,9 +140,9 @@ void announce(scheduler& s, fiber_state& self) {
   if (home.child_ended != nullptr) {
     home.child_ended(home, self);
   } else if (self.error && !self.observed) {
-    push_edge(*home.fiber, {.error = self.error, .child = fiber_handle(&self)});
+    raise_at_home(self, home);
   }
-  wake_joining(s, home);
+  if (home.joining) wake_joining(s, home);
 }
 
 /// Lets go of the runtime's own reference. The stack is in use until something else runs.
@@ -144,7 +150,7 @@ void retire(scheduler& s, fiber_state& self) noexcept {
   s.fiber_gone();
   if (self.references.load(std::memory_order_acquire) == 1 || drop_one(self)) {
     s.bury(self);
-    self.operations->destroy_result(self.body);
+    self.destroy_result();
     self.~fiber_state();
   }
 }
@@ -156,24 +162,32 @@ bool ended_plainly(const fiber_state& self, const body_end& end) noexcept {
          self.root.request == nullptr && self.extras == nullptr && !self.restart_pending;
 }
 
+/// How it ended otherwise.
+[[gnu::noinline]] void settle(fiber_state& self, body_end& end) {
+  end_children(self);
+  while (run_again(self, end)) {
+    end = run_body(self);
+    end_children(self);
+  }
+  settle_outcome(self, std::move(end));
+}
+
+// What is rare stands in functions of its own: this one's frame is on every stack.
 [[noreturn]] void fiber_entry(void* argument) {
   auto& self = *static_cast<fiber_state*>(argument);
   sanitizer_after_switch(self.sanitizer);
-  errno = 0;
   scheduler& s = *this_scheduler;
+  s.clear_errno();
   body_end end = run_body(self);
   self.ending = true;
   if (!ended_plainly(self, end)) [[unlikely]] {
-    end_children(self);
-    while (run_again(self, end)) {
-      end = run_body(self);
-      end_children(self);
-    }
-    settle_outcome(self, std::move(end));
+    settle(self, end);
   }
   self.settled = true;
   destroy_belongings(self);
-  end_late_children(self);
+  if (self.root.children.first != nullptr) [[unlikely]] {
+    end_late_children(self);
+  }
   announce(s, self);
   const sanitizer_state known_to_sanitizers = self.sanitizer;
   if (!self.restartable) retire(s, self);
@@ -223,6 +237,19 @@ void end_children(fiber_state& self) {
   drop_reference(std::exchange(self.root.request, nullptr));
 }
 
+namespace {
+
+[[gnu::noinline]] void name_fiber(fiber_state& fresh, std::string_view name) {
+  try {
+    fresh.more().name = name;
+  } catch (...) {
+    abandon_fiber(fresh);
+    throw;
+  }
+}
+
+}  // namespace
+
 new_fiber allocate_fiber(const spin_options& options, std::size_t size,
                          std::size_t align) {
   scheduler& s = here("spin");
@@ -240,14 +267,7 @@ new_fiber allocate_fiber(const spin_options& options, std::size_t size,
   state->start_always = options.start == start_policy::always;
   state->restartable = options.restartable;
   state->box.cap = options.mailbox;
-  if (!options.name.empty()) {
-    try {
-      state->more().name = options.name;
-    } catch (...) {
-      abandon_fiber(*state);
-      throw;
-    }
-  }
+  if (!options.name.empty()) name_fiber(*state, options.name);
   return {state, body};
 }
 
@@ -366,7 +386,7 @@ void dispose(scheduler& s, fiber_state& dormant) noexcept {
   dormant.root.parent = nullptr;
   dormant.restartable = false;
   if (dormant.extras) forget_others(dormant);
-  dormant.operations->destroy_call(dormant.body);
+  dormant.destroy_call();
   chain.wall = wall;
   s.fiber_gone();
   drop_reference(dormant);

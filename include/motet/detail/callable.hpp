@@ -18,7 +18,8 @@
 
 namespace motet::detail {
 
-/// How to handle a body whose types are forgotten.
+/// How to handle a body whose types are forgotten. To destroy what has no destructor is
+/// null: there is nothing to do.
 struct body_operations {
   void (*invoke)(void* body);
   void (*destroy_call)(void* body) noexcept;    ///< The callable and its arguments.
@@ -80,13 +81,18 @@ class fiber_body {
 
   static constexpr body_operations operations{
       [](void* body) { static_cast<fiber_body*>(body)->run(); },
-      [](void* body) noexcept { end_life(static_cast<fiber_body*>(body)->call_); },
+      (std::is_trivially_destructible_v<F> && ... &&
+       std::is_trivially_destructible_v<Args>)
+          ? nullptr
+          : +[](void* body) noexcept { end_life(static_cast<fiber_body*>(body)->call_); },
       [](void* body) noexcept {
         auto& slot = static_cast<fiber_body*>(body)->slot_;
         slot.value.reset();
         slot.taken.clear();
       },
-      [](void* body) noexcept { end_life(static_cast<fiber_body*>(body)->slot_); },
+      std::is_trivially_destructible_v<result_slot<R>>
+          ? nullptr
+          : +[](void* body) noexcept { end_life(static_cast<fiber_body*>(body)->slot_); },
       lends<F, Args...>,
       namer<fiber_body, F>()};
 
