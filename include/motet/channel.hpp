@@ -54,12 +54,14 @@ class channel {
   /// Puts a value in; parks while there is no room. If it throws, `value` is untouched,
   /// unless moving it is what failed.
   /// @throws closed_error if it is closed, now or meanwhile. Cancellation point.
-  void send(T&& value, call_site where = call_site::here()) { core_.send(&value, where); }
+  void send(T&& value, call_site where = call_site::here()) {
+    if (!core_.send(&value, where)) detail::refuse_send();
+  }
   /// As above, with a copy. Cancellation point.
   void send(const T& value,
             call_site where = call_site::here()) requires std::copy_constructible<T> {
     T copy(value);
-    core_.send(&copy, where);
+    if (!core_.send(&copy, where)) detail::refuse_send();
   }
   /// Puts a value in, if it need not wait for that: if there is room or a receiver waits.
   /// @returns whether it did; else `value` is untouched. Never parks.
@@ -74,7 +76,7 @@ class channel {
   /// @throws closed_error if there is none and the channel is closed. Cancellation point.
   T receive(call_site where = call_site::here()) {
     detail::value_slot<T> slot;
-    core_.receive(slot.room(), where);
+    if (!core_.receive(slot.room(), where)) detail::refuse_receive();
     return slot.take();
   }
   /// Takes the oldest value, if there is one or a sender waits. Never parks.
@@ -122,7 +124,7 @@ class channel<T>::iterator {
   iterator& operator++() {
     value_.reset();
     detail::value_slot<T> slot;
-    if (from_->core_.receive_next(slot.room(), where_)) {
+    if (from_->core_.receive(slot.room(), where_)) {
       value_.emplace(slot.take());
     } else {
       from_ = nullptr;

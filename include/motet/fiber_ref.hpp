@@ -107,7 +107,7 @@ class fiber_ref {
   /// Puts a message into its mailbox, whatever the cap. Never parks.
   template <class T>
   const fiber_ref& operator<<(T&& message) const {
-    detail::send(state_.get(), detail::make_message(std::forward<T>(message)));
+    detail::send(state_.get(), detail::make_message(std::forward<T>(message)).release());
     return *this;
   }
   /// Sends; parks while a capped mailbox is full. If that is cancelled, `message` is as
@@ -116,7 +116,7 @@ class fiber_ref {
   template <class T>
   void send(T&& message, call_site where = call_site::here()) const {
     wait_for_room(where);
-    send_now(detail::make_message(std::forward<T>(message)));
+    send_now(detail::make_message(std::forward<T>(message)).release());
   }
 
   [[nodiscard]] bool done() const noexcept;
@@ -154,7 +154,7 @@ class fiber_ref {
  private:
   bool cancel_with(std::exception_ptr error, call_site where) const;
   void wait_for_room(call_site where) const;
-  void send_now(detail::message_ptr message) const;
+  void send_now(detail::message* message) const;
 
   detail::fiber_handle state_;
 };

@@ -31,7 +31,7 @@ struct ended {
 /// A message of whatever type.
 class any_message {
  public:
-  explicit any_message(detail::message_ptr from) noexcept : message_(std::move(from)) {}
+  explicit any_message(detail::message* from) noexcept : message_(from) {}
 
   /// The value, if it is a `T`; else null. Never parks.
   template <class T>
@@ -86,9 +86,9 @@ template <class... Handlers>
 template <class T>
 [[nodiscard]] std::optional<T> try_receive() {
   static constexpr detail::type_key keys[] = {detail::key_of<T>()};
-  detail::message_ptr found = detail::try_receive_one(keys);
-  if (!found) return std::nullopt;
-  return detail::take_value<T>(std::move(found));
+  detail::message* const found = detail::try_receive_one(keys);
+  if (found == nullptr) return std::nullopt;
+  return detail::take_value<T>(found);
 }
 
 /// Takes all messages of type `T`, oldest first. Never parks.
@@ -96,8 +96,8 @@ template <class T>
 [[nodiscard]] std::vector<T> receive_all_pending() {
   static constexpr detail::type_key keys[] = {detail::key_of<T>()};
   std::vector<T> all;
-  while (detail::message_ptr found = detail::try_receive_one(keys)) {
-    all.push_back(detail::take_value<T>(std::move(found)));
+  while (detail::message* const found = detail::try_receive_one(keys)) {
+    all.push_back(detail::take_value<T>(found));
   }
   return all;
 }

@@ -29,6 +29,7 @@
 #include <exception>
 #include <list>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -59,17 +60,8 @@ using edge_list = std::list<edge, sure_allocator<edge>>;
 
 /// A fiber that waits for a message: what it would take, and what it was given.
 struct receive_waiter : waiter {
-  const type_key* keys = nullptr;
-  std::size_t count = 0;
-  message_ptr given;
-
-  [[nodiscard]] bool wants(type_key key) const noexcept {
-    if (count == 0) return true;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (keys[i] == key) return true;
-    }
-    return false;
-  }
+  std::span<const type_key> keys;
+  message* given = nullptr;  ///< Its own; once there is one, the wait is not cut short.
 };
 
 /// Messages, oldest first.

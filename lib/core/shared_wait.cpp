@@ -35,6 +35,8 @@ void arrive(remote_task& task) noexcept {
 }
 
 void wake_elsewhere(shared_waiter& w) noexcept {
+  w.arrival.run = &arrive;
+  w.arrival.of = &w;
   // Its scheduler lives as long as any of its fibers waits.
   w.whose.door->post(w.arrival);
 }

@@ -49,7 +49,7 @@ struct shared_waiter : queue_waiter {
   fiber_state& whose;
   struct arrival_task : remote_task {
     shared_waiter* of = nullptr;
-  } arrival;  ///< Brings the wake-up to the fiber's thread.
+  } arrival;  ///< Brings the wake-up to the fiber's thread. Made by who wakes.
 
   shared_waiter(scheduler& s, gate& guards, const char* waits_for,
                 call_site place) noexcept
@@ -58,8 +58,6 @@ struct shared_waiter : queue_waiter {
     where = place;
     abort = &leave_shared_queue;
     fiber = &whose;
-    arrival.run = &arrive;
-    arrival.of = this;
   }
 };
 
@@ -78,7 +76,9 @@ inline void wake(shared_waiter& w) noexcept {
 /// Takes the first out of a queue that is not empty. The gate is held.
 [[nodiscard]] inline shared_waiter& take_first(wait_queue& queue) noexcept {
   auto& w = static_cast<shared_waiter&>(*queue.first);
-  queue.remove(w);
+  queue.first = w.next;
+  (w.next != nullptr ? w.next->previous : queue.last) = nullptr;
+  w.queue = nullptr;
   return w;
 }
 

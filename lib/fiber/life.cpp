@@ -198,7 +198,8 @@ bool ended_plainly(const fiber_state& self, const body_end& end) noexcept {
 
 void tell_monitor(fiber_state& monitor, fiber_state& who) noexcept {
   const fiber_handle ended_one(&who);
-  send(&monitor, make_message_surely(ended{fiber_ref(ended_one), ending(ended_one)}));
+  const fiber_ref ref(ended_one);
+  send(&monitor, make_message_surely(ended{ref, ending(ended_one)}).release());
 }
 
 void tell_observers(scheduler& s, fiber_state& self) noexcept {

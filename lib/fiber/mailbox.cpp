@@ -49,22 +49,32 @@ void count_message(std::ptrdiff_t change) noexcept {
   }
 }
 
+[[gnu::noinline]] void* allocate_block(std::size_t size) {
+  const std::size_t i = message_blocks::index(size);
+  void* const room =
+      ::operator new(i < message_blocks::sizes ? (i + 1) * message_blocks::step : size);
+  count_message(1);
+  return room;
+}
+
+[[gnu::noinline]] void free_block(void* room) noexcept {
+  count_message(-1);
+  ::operator delete(room);
+}
+
 }  // namespace
 
 void* allocate_message(std::size_t size) {
+  message_blocks& own = blocks;
   const std::size_t i = message_blocks::index(size);
-  void* room = nullptr;
-  if (i >= message_blocks::sizes) {
-    room = ::operator new(size);
-  } else if (auto* const block = blocks.first[i]; block != nullptr) {
-    blocks.first[i] = block->next;
-    --blocks.count[i];
-    room = block;
-  } else {
-    room = ::operator new((i + 1) * message_blocks::step);
+  if (i >= message_blocks::sizes || own.first[i] == nullptr) [[unlikely]] {
+    return allocate_block(size);
   }
-  count_message(1);
-  return room;
+  auto* const block = own.first[i];
+  own.first[i] = block->next;
+  --own.count[i];
+  ++own.in_use;
+  return block;
 }
 
 void* allocate_message_surely(std::size_t size) noexcept {
@@ -77,15 +87,21 @@ void* allocate_message_surely(std::size_t size) noexcept {
 }
 
 void free_message(void* room, std::size_t size) noexcept {
-  count_message(-1);
+  message_blocks& own = blocks;
   const std::size_t i = message_blocks::index(size);
-  if (i >= message_blocks::sizes || blocks.count[i] == message_blocks::most ||
-      this_scheduler == nullptr || is_of_reserve(room)) {
-    free_surely(room);
-    return;
+  if (i >= message_blocks::sizes || own.count[i] == message_blocks::most ||
+      this_scheduler == nullptr) [[unlikely]] {
+    return free_block(room);
   }
-  blocks.first[i] = ::new (room) message_blocks::free_block{blocks.first[i]};
-  ++blocks.count[i];
+  own.first[i] = ::new (room) message_blocks::free_block{own.first[i]};
+  ++own.count[i];
+  --own.in_use;
+}
+
+void free_message_surely(void* room, std::size_t size) noexcept {
+  if (!is_of_reserve(room)) return free_message(room, size);
+  count_message(-1);
+  free_surely(room);
 }
 
 std::size_t count_messages() noexcept {
@@ -104,8 +120,7 @@ void forget_message_blocks() noexcept {
 
 namespace {
 
-void append(mailbox& box, message_ptr what) noexcept {
-  message* const m = what.release();
+void append(mailbox& box, message* m) noexcept {
   m->next = nullptr;
   (box.last != nullptr ? box.last->next : box.first) = m;
   box.last = m;
@@ -113,49 +128,69 @@ void append(mailbox& box, message_ptr what) noexcept {
 }
 
 /// Takes out the message after `previous` (null: the first).
-message_ptr take_after(mailbox& box, message* previous) noexcept {
+message* take_after(mailbox& box, message* previous) noexcept {
   message*& link = previous != nullptr ? previous->next : box.first;
   message* const m = link;
   link = m->next;
   if (box.last == m) box.last = previous;
   --box.size;
   if (!box.senders.empty()) this_scheduler->wake_first(box.senders);
-  return message_ptr(m);
+  return m;
 }
 
 /// How many messages a receive may pass over before that is worth a word.
 constexpr std::size_t many = 1000;
 
-message_ptr take_wanted(fiber_state& self, const receive_waiter& wish) noexcept {
-  mailbox& box = self.box;
-  if (box.closed) return {};
+bool wants(std::span<const type_key> keys, type_key key) noexcept {
+  for (const type_key wanted : keys) {
+    if (wanted == key) return true;
+  }
+  return keys.empty();
+}
+
+/// The oldest one with one of these keys, or null.
+[[gnu::noinline]] message* take_first_of(fiber_state& self,
+                                         std::span<const type_key> keys,
+                                         call_site where) noexcept {
   message* previous = nullptr;
   std::size_t skipped = 0;
-  message* m = box.first;
-  for (; m != nullptr && !wish.wants(m->key); previous = m, m = m->next)
+  message* m = self.box.first;
+  for (; m != nullptr && !wants(keys, m->key); previous = m, m = m->next)
     ++skipped;
   if (skipped >= many) [[unlikely]] {
-    tell_of_skipping(self, skipped, wish.where);
+    tell_of_skipping(self, skipped, where);
   }
-  return m != nullptr ? take_after(box, previous) : message_ptr();
+  return m != nullptr ? take_after(self.box, previous) : nullptr;
+}
+
+inline message* take_wanted(fiber_state& self, std::span<const type_key> keys,
+                            call_site where) noexcept {
+  if (self.box.first == nullptr || self.box.closed) return nullptr;
+  return take_first_of(self, keys, where);
 }
 
 /// Hands over to the receiver that waits for just this, or keeps it.
-bool accept_message(fiber_state& to, message_ptr what) noexcept {
+bool accept_message(fiber_state& to, message* what) noexcept {
   mailbox& box = to.box;
   if (box.deputy != nullptr && !box.closed) [[unlikely]] {
-    return send(box.deputy, std::move(what));
+    return send(box.deputy, what);
   }
   receive_waiter* const receiver = box.receiver;
-  if (receiver != nullptr && !box.closed && receiver->wants(what->key)) {
+  if (receiver != nullptr && !box.closed && wants(receiver->keys, what->key)) {
     // From here on the message is received, whatever happens before the receiver runs.
-    receiver->given = std::move(what);
+    receiver->given = what;
     box.receiver = nullptr;
     this_scheduler->unpark(to);
     return true;
   }
-  append(box, std::move(what));
+  append(box, what);
   return true;
+}
+
+[[gnu::noinline]] bool send_abroad(fiber_state& to, message* what) noexcept {
+  return post_to(to, [owned = message_ptr(what)](fiber_state& f) mutable {
+    accept_message(f, owned.release());
+  });
 }
 
 void stop_receiving(waiter& w) noexcept {
@@ -165,12 +200,12 @@ void stop_receiving(waiter& w) noexcept {
 
 }  // namespace
 
-bool send(fiber_state* to, message_ptr what) noexcept {
-  if (to == nullptr || to->phase == fiber_phase::ended) return false;
-  if (is_local(*to)) return accept_message(*to, std::move(what));
-  return post_to(*to, [what = std::move(what)](fiber_state& f) mutable {
-    accept_message(f, std::move(what));
-  });
+bool send(fiber_state* to, message* what) noexcept {
+  if (to == nullptr || to->phase == fiber_phase::ended) {
+    end_message(what);
+    return false;
+  }
+  return is_local(*to) ? accept_message(*to, what) : send_abroad(*to, what);
 }
 
 void pass_messages_on(fiber_state& from) noexcept {
@@ -178,31 +213,28 @@ void pass_messages_on(fiber_state& from) noexcept {
     send(from.box.deputy, take_after(from.box, nullptr));
 }
 
-MOTET_JUMPS_BACK message_ptr receive_one(std::span<const type_key> keys,
-                                         call_site where) {
+MOTET_JUMPS_BACK message* receive_one(std::span<const type_key> keys, call_site where) {
   scheduler& s = here("receive");
   fiber_state& self = enter_point(s, where);
-  receive_waiter how;
-  how.where = where;
-  how.what = "a message";
-  how.abort = &stop_receiving;
-  how.keys = keys.data();
-  how.count = keys.size();
-  if (message_ptr found = take_wanted(self, how)) return found;
+  if (message* const found = take_wanted(self, keys, where)) return found;
   if (!self.box.closed) {
+    receive_waiter how;
+    how.where = where;
+    how.what = "a message";
+    how.abort = &stop_receiving;
+    how.keys = keys;
     self.box.receiver = &how;
     park(s, how);
-    if (how.given) return std::move(how.given);
+    if (how.given != nullptr) [[likely]] {
+      return how.given;
+    }
     check(self, where);  // the restart itself, unless a shield keeps it out
   }
   throw closed_error("the fiber is being restarted: its mailbox is the next run's");
 }
 
-message_ptr try_receive_one(std::span<const type_key> keys) {
-  receive_waiter wish;
-  wish.keys = keys.data();
-  wish.count = keys.size();
-  return take_wanted(here("try_receive").running(), wish);
+message* try_receive_one(std::span<const type_key> keys) {
+  return take_wanted(here("try_receive").running(), keys, {});
 }
 
 bool drop_notices(mailbox& box, const fiber_state& about) noexcept {
@@ -213,7 +245,7 @@ bool drop_notices(mailbox& box, const fiber_state& about) noexcept {
     const bool drop = m->key == key_of<ended>() &&
                       static_cast<message_of<ended>*>(m)->value.who.get() == &about;
     if (drop) {
-      take_after(box, previous);
+      end_message(take_after(box, previous));
     } else {
       previous = m;
     }
@@ -225,7 +257,7 @@ bool drop_notices(mailbox& box, const fiber_state& about) noexcept {
 
 void clear_mailbox(mailbox& box) noexcept {
   while (box.first != nullptr)
-    take_after(box, nullptr);
+    end_message(take_after(box, nullptr));
 }
 
 void close_mailbox(mailbox& box) noexcept {
@@ -258,8 +290,8 @@ void fiber_ref::wait_for_room(call_site where) const {
   if (done()) throw closed_error("send to a fiber that has ended");
 }
 
-void fiber_ref::send_now(detail::message_ptr message) const {
-  if (!detail::send(get(), std::move(message))) {
+void fiber_ref::send_now(detail::message* message) const {
+  if (!detail::send(get(), message)) {
     throw closed_error("send to a fiber that has ended");
   }
 }

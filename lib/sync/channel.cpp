@@ -105,17 +105,65 @@ void refill(channel_core& c, afterwards& after) noexcept {
   return how.ended;
 }
 
-/// What both ways to receive share.
-[[gnu::always_inline]] inline step receive_here(channel_core& c, void* room,
-                                                call_site where) {
-  scheduler& s = here("channel::receive");
-  enter_point(s, where);
-  afterwards after;
-  std::unique_lock held(c.guard);
-  const step how = growing([&] { return take_now(c, room, after); }, c, after);
-  if (how != step::wait) return how;
-  held.release();
-  return wait_in_line(s, c, c.receivers, room, where);
+/// The first in line, if it waits for nothing else: no other can end its wait.
+inline channel_place* first_alone(const wait_queue& queue) noexcept {
+  auto* const place = static_cast<channel_place*>(queue.first);
+  return place != nullptr && place->of == nullptr ? place : nullptr;
+}
+
+/// A value goes from stack to stack, and the first in line on. The gate is held on entry,
+/// and not on return.
+[[gnu::always_inline]] inline void pass(channel_core& at, wait_queue& line, void* to,
+                                        void* from) {
+  try {
+    at.values.kind().move(to, from);
+  } catch (...) {
+    at.guard.unlock();
+    throw;
+  }
+  auto& place = static_cast<channel_place&>(take_first(line));
+  place.ended = step::done;
+  place.queued.store(false, std::memory_order_release);
+  at.guard.unlock();
+  wake(place);
+}
+
+// The longer ways. They follow on the short ones, with the gate held, and leave it.
+
+[[gnu::noinline]] MOTET_JUMPS_BACK bool wait_for_room(scheduler& s, channel_core& to,
+                                                      void* value, call_site where) {
+  return wait_in_line(s, to, to.senders, value, where) == step::done;
+}
+
+[[gnu::noinline]] MOTET_JUMPS_BACK bool send_otherwise(scheduler& s, channel_core& to,
+                                                       void* value, call_site where) {
+  step how = step::wait;
+  {
+    afterwards after;
+    std::unique_lock held(to.guard, std::adopt_lock);
+    how = growing([&] { return put_now(to, value, after); }, to, after);
+    if (how == step::wait) held.release();
+  }
+  return how == step::wait ? wait_for_room(s, to, value, where) : how == step::done;
+}
+
+[[gnu::noinline]] MOTET_JUMPS_BACK bool wait_for_value(scheduler& s, channel_core& from,
+                                                       void* room, call_site where) {
+  return wait_in_line(s, from, from.receivers, room, where) == step::done;
+}
+
+/// There are values, or it is closed, or choices wait to send.
+[[gnu::noinline]] MOTET_JUMPS_BACK bool receive_otherwise(scheduler& s,
+                                                          channel_core& from, void* room,
+                                                          call_site where) {
+  step how = step::wait;
+  {
+    afterwards after;
+    std::unique_lock held(from.guard, std::adopt_lock);
+    how = growing([&] { return take_now(from, room, after); }, from, after);
+    if (how == step::wait) held.release();
+  }
+  return how == step::wait ? wait_for_value(s, from, room, where) : how == step::done;
 }
 
 }  // namespace
@@ -126,6 +174,14 @@ step put(channel_core& to, void* from, afterwards& after) {
 
 step take(channel_core& from, void* to, afterwards& after) {
   return take_now(from, to, after);
+}
+
+void refuse_send() {
+  throw closed_error("send to a channel that is closed");
+}
+
+void refuse_receive() {
+  throw closed_error("receive from a channel that is closed and empty");
 }
 
 channel_core::~channel_core() {
@@ -139,20 +195,17 @@ channel_core::~channel_core() {
   }
 }
 
-MOTET_JUMPS_BACK void channel_core::send(void* value, call_site where) {
+MOTET_JUMPS_BACK bool channel_core::send(void* value, call_site where) {
   scheduler& s = here("channel::send");
   enter_point(s, where);
-  step how = step::wait;
-  {
-    afterwards after;
-    std::unique_lock held(guard);
-    how = growing([&] { return put_now(*this, value, after); }, *this, after);
-    if (how == step::wait) {
-      held.release();
-      how = wait_in_line(s, *this, senders, value, where);
-    }
+  guard.lock();
+  if (channel_place* const receiver = first_alone(receivers)) {
+    pass(*this, receivers, receiver->value, value);
+    return true;
   }
-  if (how == step::closed) throw closed_error("send to a channel that is closed");
+  const bool full = receivers.empty() && !closed && values.size() >= capacity;
+  return full ? wait_for_room(s, *this, value, where)
+              : send_otherwise(s, *this, value, where);
 }
 
 bool channel_core::try_send(void* value) {
@@ -162,14 +215,17 @@ bool channel_core::try_send(void* value) {
          step::done;
 }
 
-MOTET_JUMPS_BACK bool channel_core::receive_next(void* room, call_site where) {
-  return receive_here(*this, room, where) == step::done;
-}
-
-MOTET_JUMPS_BACK void channel_core::receive(void* room, call_site where) {
-  if (receive_here(*this, room, where) == step::closed) [[unlikely]] {
-    throw closed_error("receive from a channel that is closed and empty");
+MOTET_JUMPS_BACK bool channel_core::receive(void* room, call_site where) {
+  scheduler& s = here("channel::receive");
+  enter_point(s, where);
+  guard.lock();
+  const bool empty = values.size() == 0;
+  if (channel_place* const sender = first_alone(senders); sender != nullptr && empty) {
+    pass(*this, senders, room, sender->value);
+    return true;
   }
+  return empty && senders.empty() && !closed ? wait_for_value(s, *this, room, where)
+                                             : receive_otherwise(s, *this, room, where);
 }
 
 bool channel_core::try_receive(void* room) {

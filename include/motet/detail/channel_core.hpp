@@ -21,11 +21,11 @@ struct channel_core {
   channel_core& operator=(const channel_core&) = delete;
   ~channel_core();
 
-  void send(void* value, call_site where);
+  /// @returns false if it is closed.
+  [[nodiscard]] bool send(void* value, call_site where);
   [[nodiscard]] bool try_send(void* value);
-  void receive(void* room, call_site where);
   /// @returns false if there is none and will be none.
-  [[nodiscard]] bool receive_next(void* room, call_site where);
+  [[nodiscard]] bool receive(void* room, call_site where);
   [[nodiscard]] bool try_receive(void* room);
   void close() noexcept;
   [[nodiscard]] bool is_closed() const noexcept;
@@ -38,5 +38,8 @@ struct channel_core {
   value_queue values;
   const std::size_t capacity;
 };
+
+[[noreturn]] void refuse_send();
+[[noreturn]] void refuse_receive();
 
 }  // namespace motet::detail

@@ -45,6 +45,7 @@ void* allocate_message(std::size_t size);
 /// The same, for what is to be heard in any case.
 void* allocate_message_surely(std::size_t size) noexcept;
 void free_message(void* room, std::size_t size) noexcept;
+void free_message_surely(void* room, std::size_t size) noexcept;
 /// How many messages there are: of this scheduler's thread and those that are none; what
 /// another scheduler has made counts there, and once that has ended.
 [[nodiscard]] std::size_t count_messages() noexcept;
@@ -61,11 +62,14 @@ struct message_of final : message {
   // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): a message is never copied
   explicit message_of(U&& from) : value(std::forward<U>(from)) {
     key = key_of<T>();
-    destroy = [](message* m) noexcept {
-      auto* self = static_cast<message_of*>(m);
-      self->~message_of();
-      free_message(self, sizeof(message_of));
-    };
+    destroy = &end_with<free_message>;
+  }
+
+  template <void (*give_back)(void*, std::size_t) noexcept>
+  static void end_with(message* m) noexcept {
+    auto* self = static_cast<message_of*>(m);
+    self->~message_of();
+    give_back(self, sizeof(message_of));
   }
 };
 
@@ -93,11 +97,13 @@ message_ptr make_message(T&& value) {
 template <class T>
 message_ptr make_message_surely(T&& value) noexcept {
   using node = message_of<message_type<T>>;
-  return message_ptr(::new (allocate_message_surely(sizeof(node)))
-                         node(std::forward<T>(value)));
+  auto* const made =
+      ::new (allocate_message_surely(sizeof(node))) node(std::forward<T>(value));
+  made->destroy = &node::template end_with<free_message_surely>;
+  return message_ptr(made);
 }
 
-/// Whether it was taken. A fiber that has ended drops it.
-bool send(fiber_state* to, message_ptr what) noexcept;
+/// Takes over the message. @returns whether the fiber did: one that has ended drops it.
+bool send(fiber_state* to, message* what) noexcept;
 
 }  // namespace motet::detail

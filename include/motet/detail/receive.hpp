@@ -16,24 +16,26 @@
 namespace motet::detail {
 
 /// Takes the oldest message with one of these keys (none given: any); parks until there
-/// is one.
-message_ptr receive_one(std::span<const type_key> keys, call_site where = {});
+/// is one. It is the caller's then.
+[[nodiscard, gnu::returns_nonnull]] message* receive_one(std::span<const type_key> keys,
+                                                         call_site where = {});
 /// As above; null if there is none now.
-message_ptr try_receive_one(std::span<const type_key> keys);
+[[nodiscard]] message* try_receive_one(std::span<const type_key> keys);
 
 template <class T>
-T take_value(message_ptr from) {
+T take_value(message* what) {
+  const message_ptr from(what);
   return std::move(static_cast<message_of<T>*>(from.get())->value);
 }
 
 template <class Variant, class... Types>
-Variant take_variant(message_ptr from) {
+Variant take_variant(message* from) {
   Variant* made = nullptr;
   alignas(Variant) std::byte room[sizeof(Variant)];
   const type_key key = from->key;
   // The keys asked for are those of the variant, so exactly one of these matches.
   (void)((key == key_of<Types>()
-              ? (made = ::new (room) Variant(take_value<Types>(std::move(from))), true)
+              ? (made = ::new (room) Variant(take_value<Types>(from)), true)
               : false) ||
          ...);
   Variant result = std::move(*made);
@@ -85,18 +87,18 @@ template <class F>
 using handler_result_t = std::invoke_result_t<F&, handled_t<F>&&>;
 
 template <class Result, class F, class... Rest>
-Result dispatch_to(message_ptr& what, F& first, Rest&... rest) {
+Result dispatch_to(message* what, F& first, Rest&... rest) {
   using M = handled_t<F>;
   if constexpr (sizeof...(Rest) > 0) {
     if (what->key != key_of<M>()) return dispatch_to<Result>(what, rest...);
   }
-  return static_cast<Result>(
-      first(std::move(static_cast<message_of<M>*>(what.get())->value)));
+  return static_cast<Result>(first(std::move(static_cast<message_of<M>*>(what)->value)));
 }
 
 template <class... Handlers, class... Fs>
-auto dispatch(message_ptr what, Fs&... handlers) {
+auto dispatch(message* what, Fs&... handlers) {
   using result = std::common_type_t<handler_result_t<Handlers>...>;
+  const message_ptr owned(what);
   return dispatch_to<result>(what, handlers...);
 }
 
