@@ -41,13 +41,14 @@ struct multishot {
   const multishot_kind kind;
   detail::sure_vector<arrival> arrived;  ///< Oldest first; seldom more than one.
   std::byte* lent = nullptr;             ///< The bytes of the last `next_request`.
+  operation* awaiting = nullptr;         ///< For backends that know how: who waits.
 
-  /// For backends that know how. What the kernel works for, as long as it is `armed`:
+  /// For them as well. What the kernel works for, as long as it is `armed`:
   /// cancelling it ends that, and the next request begins anew.
   operation carrier;
   bool armed = false;
-  bool withdrawn = false;         ///< Who waits was asked to end.
-  operation* awaiting = nullptr;  ///< Who waits.
+  bool withdrawn = false;  ///< Who waits was asked to end.
+  bool ending = false;     ///< Who waits does so for the end of it.
 };
 
 /// Bytes in a block of their own, that is lent.
