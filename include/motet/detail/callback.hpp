@@ -24,6 +24,7 @@ concept may_be_null = requires(const F& f) {
 
 /// Owns a copy of a callable, or nothing. Copies copy it.
 template <class R, class... Args>
+// NOLINTNEXTLINE(cppcoreguidelines-special-member-functions): one assignment is both
 class callback<R(Args...)> {
  public:
   callback() = default;

@@ -18,7 +18,6 @@ void add_resumer(callback_state&) noexcept;
 void drop_resumer(callback_state&) noexcept;
 
 /// A counted right to resume. Any thread.
-// NOLINTNEXTLINE(cppcoreguidelines-special-member-functions): moved, it is copied
 class callback_handle {
  public:
   explicit callback_handle(callback_state& state) noexcept : state_(&state) {

@@ -18,7 +18,6 @@ void add_reference(promise_state&) noexcept;
 void drop_reference(promise_state&) noexcept;
 
 /// A counted reference. Any thread.
-// NOLINTNEXTLINE(cppcoreguidelines-special-member-functions): moved, it is copied
 class promise_handle {
  public:
   /// A new promise, which owns `slot`: the room for its value.

@@ -41,7 +41,7 @@ class value_slot {
   }
 
  private:
-  struct end {
+  struct end {  // NOLINT(cppcoreguidelines-special-member-functions)
     T& value;
     ~end() { value.~T(); }
   };
