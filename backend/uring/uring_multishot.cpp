@@ -86,8 +86,8 @@ void uring_backend::settle_arrival(std::uint32_t index,
   late_cancels_.push_back({time_point::min(), index, slots_[index].generation});
 }
 
-/// Gives it to who waits for it, or keeps it. Who waits is not looked at: with hundreds of
-/// connections that would be a cache miss for each message.
+/// Gives it to who waits for it, or keeps it. Who waits is not looked at: with hundreds
+/// of connections that would be a cache miss for each message.
 void uring_backend::bring(multishot& m, arrival what) noexcept {
   if (m.awaiting == nullptr || m.ending) return m.arrived.push_back(what);
   m.lent = what.lent;
