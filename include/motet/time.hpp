@@ -11,6 +11,7 @@
 
 #include <concepts>
 #include <mutex>  // durations and time points, without the calendar of <chrono>
+#include <ratio>
 
 namespace motet {
 
@@ -44,11 +45,21 @@ constexpr time_point add_saturated(time_point start, duration span) noexcept {
 /// Any duration as ours. `hours::max()` and its like become `duration::max()`.
 template <class Rep, class Period>
 constexpr duration saturate(std::chrono::duration<Rep, Period> span) noexcept {
-  using wide = std::chrono::duration<long double, duration::period>;
-  const wide exact = span;
-  if (exact >= wide(duration::max())) return duration::max();
-  if (exact <= wide(duration::min())) return duration::min();
-  return std::chrono::duration_cast<duration>(span);
+  using factor = std::ratio_divide<Period, duration::period>;
+  constexpr bool fits = std::signed_integral<Rep> && sizeof(Rep) <= sizeof(duration::rep);
+  if constexpr (fits && factor::den == 1) {
+    constexpr duration::rep most = duration::max().count() / factor::num;
+    const duration::rep count = span.count();
+    if (count > most) return duration::max();
+    if (count < -most) return duration::min();
+    return duration(count * factor::num);
+  } else {
+    using wide = std::chrono::duration<long double, duration::period>;
+    const wide exact = span;
+    if (exact >= wide(duration::max())) return duration::max();
+    if (exact <= wide(duration::min())) return duration::min();
+    return std::chrono::duration_cast<duration>(span);
+  }
 }
 
 void sleep_for(duration span, call_site where);

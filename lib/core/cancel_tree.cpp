@@ -177,6 +177,15 @@ void push_edge(fiber_state& fiber, edge e) noexcept {
   disturb(fiber);
 }
 
+void drop_record(request_record& record) noexcept {
+  for (request_record* r = &record;
+       r != nullptr && r->references.fetch_sub(1, std::memory_order_acq_rel) == 1;) {
+    request_record* const later = r->later;
+    delete r;
+    r = later;
+  }
+}
+
 bool withdraw_edge(fiber_state& fiber, const fiber_state& child) noexcept {
   if (!fiber.has_edges()) return false;
   auto& edges = fiber.extras->edges;

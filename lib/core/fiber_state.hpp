@@ -67,11 +67,11 @@ struct receive_waiter : waiter {
 /// Messages, oldest first.
 struct mailbox {
   message* first = nullptr;
+  wait_queue senders;  ///< Up to here it is looked at when the fiber ends.
   message* last = nullptr;
   std::size_t size = 0;
   std::size_t cap = 0;
   receive_waiter* receiver = nullptr;
-  wait_queue senders;
   /// Whose mailbox it is in truth: the main fiber of the thread that this one stands for.
   fiber_state* deputy = nullptr;
   bool closed = false;  ///< What arrives is for the next run; this one gets nothing more.
@@ -201,9 +201,9 @@ struct alignas(64) fiber_state {
   /// What the last `cancelled` of a point here was thrown for, and where: null once its
   /// scope is left. The next one for the same request means that this one was swallowed.
   const request_record* thrown = nullptr;
-  supervisor* supervised_by = nullptr;  ///< Whose business its errors are.
 
   mailbox box;
+  supervisor* supervised_by = nullptr;  ///< Whose business its errors are.
   fiber_state* previous_to_disturb = nullptr;
   fiber_state* next_to_disturb = nullptr;
   call_site thrown_at;

@@ -34,12 +34,11 @@ inline void add_reference(request_record& record) noexcept {
   record.references.fetch_add(1, std::memory_order_relaxed);
 }
 
+/// Counts one reference less. Without any, the record goes.
+void drop_record(request_record& record) noexcept;
 inline void drop_reference(request_record* record) noexcept {
-  while (record != nullptr &&
-         record->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    request_record* const later = record->later;
-    delete record;
-    record = later;
+  if (record != nullptr) [[unlikely]] {
+    drop_record(*record);
   }
 }
 

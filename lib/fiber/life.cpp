@@ -258,8 +258,7 @@ new_fiber allocate_fiber(const spin_options& options, std::size_t size,
   std::byte* const top = stack.high - colour_of(stack);
   auto* const state =
       ::new (align_down(top - sizeof(fiber_state), alignof(fiber_state))) fiber_state;
-  std::byte* const body =
-      align_down(reinterpret_cast<std::byte*>(state) - size, align < line ? line : align);
+  std::byte* const body = align_down(reinterpret_cast<std::byte*>(state) - size, align);
   state->stack = stack;
   state->body = body;
   state->door = &s.door();

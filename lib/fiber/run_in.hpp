@@ -20,23 +20,24 @@ namespace motet::detail {
   return node.request != nullptr && find_cancelled_outside(self, node) == nullptr;
 }
 
-/// Runs `body` in `node`, which is open, and closes it. Calls `leave(node, error)` right
-/// before, with the body's own error if it threw one.
+/// Runs `body` in `node`, which is open, and closes it. Calls `leave(node)` right before,
+/// and before that, if the body threw an error of its own, `fail(node, error)`.
 /// @returns whether the body ended by itself: false if an unwinding ended here.
-template <auto leave>
-bool run_in(cancel_scope& node, function_ref<void()> body) {
+template <auto leave, auto fail>
+[[gnu::always_inline]] inline bool run_in(cancel_scope& node, function_ref<void()> body) {
   fiber_state& self = *node.fiber;
   try {
     body();
   } catch (const cancelled&) {
     const bool ended = ends_here(self, node);
-    leave(node, nullptr);
+    leave(node);
     close_scope(self, node);
     if (has_finalizer_errors(self)) throw_finalizer_errors(self, node);
     if (!ended) throw;
     return false;
   } catch (...) {
-    leave(node, std::current_exception());
+    fail(node, std::current_exception());
+    leave(node);
     close_scope(self, node);
     if (has_finalizer_errors(self)) {
       add_cause(self, std::current_exception(), take_finalizer_errors(self, node));
@@ -44,7 +45,7 @@ bool run_in(cancel_scope& node, function_ref<void()> body) {
     throw;
   }
   look_for_swallowed(*this_scheduler, &node);
-  leave(node, nullptr);
+  leave(node);
   close_scope(self, node);
   if (has_finalizer_errors(self)) throw_finalizer_errors(self, node);
   return true;

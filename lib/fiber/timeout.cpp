@@ -47,22 +47,24 @@ inline void timed_scope::enter() {
   }
 }
 
-inline void timed_scope::leave(cancel_scope& node,
-                               const std::exception_ptr& error) noexcept {
+inline void timed_scope::leave(cancel_scope& node) noexcept {
   auto& self = static_cast<timed_scope&>(node);
   scheduler& s = *this_scheduler;
   if (self.armed()) s.timers().remove(self);
   --s.running().deadlines;
-  if (self.fired_ && error) {
-    // The error wins, and tells that time had run out.
-    add_reference(*self.request);
-    remember_error(s.running(), {.error = error, .why = self.request});
-  }
+}
+
+void timed_scope::fail(cancel_scope& node, const std::exception_ptr& error) noexcept {
+  auto& self = static_cast<timed_scope&>(node);
+  if (!self.fired_) return;
+  // The error wins, and tells that time had run out.
+  add_reference(*self.request);
+  remember_error(*node.fiber, {.error = error, .why = self.request});
 }
 
 bool timed_scope::run(function_ref<void()> body) {
   enter();
-  return run_in<&leave>(*this, body);
+  return run_in<&leave, &fail>(*this, body);
 }
 
 void timed_scope::expire() noexcept {

@@ -64,8 +64,6 @@ struct cancel_scope {
   std::uint32_t living = 0;
   /// How many more there are that end with the node instead of being waited for.
   std::uint32_t daemons = 0;
-  /// The fiber waits for the last child to end, to leave the node.
-  bool joining = false;
   /// Hears of every child's end. Null: a child's error is raised into the fiber.
   void (*child_ended)(cancel_scope&, fiber_state& child) noexcept = nullptr;
   /// Takes every fiber that comes into the node under its care; null: nobody does.
@@ -74,6 +72,8 @@ struct cancel_scope {
   const timer* clock = nullptr;
   /// std::uncaught_exceptions() on entry: at any other count the node does not deliver.
   unsigned uncaught = 0;
+  /// The fiber waits for the last child to end, to leave the node.
+  bool joining = false;
   /// The deadline is a grace, which a second signal cuts short.
   bool grace = false;
   /// Nothing from further out gets to the fibers that were spun in this node.

@@ -54,7 +54,8 @@ class timed_scope : private cancel_scope, private timer {
   static constexpr duration no_span = duration::min();
 
   void enter();
-  static void leave(cancel_scope& node, const std::exception_ptr& error) noexcept;
+  static void leave(cancel_scope& node) noexcept;
+  static void fail(cancel_scope& node, const std::exception_ptr& error) noexcept;
   bool move_deadline(time_point when) noexcept;
   static void on_expired(timer& t) noexcept;
   static void forget(request_record* record) noexcept;
