@@ -19,22 +19,23 @@ namespace motet {
 /// most likely somebody will wait again. It is stopped when it keeps firing for nobody.
 struct direction {
   ev_io watcher{};  ///< First: an address of the watcher is one of the direction.
+  direction* next_ready = nullptr;
+  operation_list waiting;  ///< Oldest first.
   /// The last attempt left nothing, and no event has come since.
   bool exhausted = false;
   std::uint8_t fired_for_nobody = 0;  ///< Times since somebody waited.
   bool lost = false;                  ///< libev could not watch the descriptor.
   bool ready = false;                 ///< Has fired, and is in a list.
-  direction* next_ready = nullptr;
-  operation_list waiting;  ///< Oldest first.
 };
 
-/// A descriptor that somebody waits for, or has waited for.
-struct interest {
+/// A descriptor that somebody waits for, or has waited for. Aligned so that a cache line
+/// has what each receive needs.
+struct alignas(64) interest {
   direction incoming;
+  bool kept_open = false;  ///< Its number is ours: whoever opened it has closed it.
   direction outgoing;
   operation_list
       polls;  ///< These share what they wait for; no one takes it from another.
-  bool kept_open = false;  ///< Its number is ours: whoever opened it has closed it.
 
   [[nodiscard]] bool waited_for() const noexcept {
     return !incoming.waiting.empty() || !outgoing.waiting.empty() || !polls.empty();

@@ -56,6 +56,13 @@ direction& direction_of(interest& at, short events) noexcept {
   return events == POLLIN ? at.incoming : at.outgoing;
 }
 
+/// To be said of the direction that is served next. Its operation is on a stack that has
+/// not been looked at for long; and among thousands, so is the one after it.
+void prefetch(const direction& next) noexcept {
+  __builtin_prefetch(next.waiting.first(), 1);
+  __builtin_prefetch(next.next_ready, 1);
+}
+
 operation_list& queue_of(interest& at, const operation& op, short events) noexcept {
   return is_poll(op) ? at.polls : direction_of(at, events).waiting;
 }
@@ -88,17 +95,16 @@ void libev_backend::submit(operation& op) noexcept {
     const direction& to = direction_of(*at, awaited.events);
     // Nobody overtakes those that wait; and what would be in vain is not tried.
     const bool in_vain = to.exhausted && !is_of_strangers(op);
-    if (in_vain || !to.waiting.empty()) return wait(op);
+    if (in_vain || !to.waiting.empty()) return wait(op, awaited);
   }
   const std::optional<std::int32_t> result = attempt(op, blocks_);
-  if (!result) return wait(op);
+  if (!result) return wait(op, awaited);
   if (at != nullptr && !is_poll(op))
     direction_of(*at, awaited.events).exhausted = exhausted_by(op.what, *result);
   finish(op, *result);
 }
 
-void libev_backend::wait(operation& op) noexcept {
-  const readiness awaited = awaited_by(op.what);
+void libev_backend::wait(operation& op, readiness awaited) noexcept {
   try {
     interest& at = interests_.at(awaited.fd);
     op.slot = is_waiting;
@@ -204,6 +210,7 @@ void libev_backend::serve_ready(std::size_t most) noexcept {
   for (; most != 0 && latest_ready_ != nullptr; --most) {
     direction& ready = *latest_ready_;
     latest_ready_ = ready.next_ready;
+    if (latest_ready_ != nullptr) prefetch(*latest_ready_);
     ready.ready = false;
     attempt_waiting(ready);
     // Somebody else has closed the descriptor, of which the attempts have told; or the
@@ -293,7 +300,7 @@ void libev_backend::keep_open_for_waiting(int fd, interest& at) noexcept {
     for (operation* op = each->take_all(); op != nullptr;) {
       operation* const next = op->next;
       std::visit([&](auto& ask) { ask.fd = kept; }, op->what);
-      wait(*op);
+      wait(*op, awaited_by(op->what));
       op = next;
     }
   }

@@ -17,6 +17,7 @@
 #include "backend/libev/poll_set.hpp"
 #include "backend/posix/helper_threads.hpp"
 #include "backend/posix/operation_list.hpp"
+#include "backend/posix/requests.hpp"
 #include "backend/posix/spare_blocks.hpp"
 
 #include <cstddef>
@@ -59,7 +60,7 @@ class libev_backend : public backend {
   void take_helped() noexcept;
 
   void finish(operation& op, std::int32_t result) noexcept;
-  void wait(operation& op) noexcept;
+  void wait(operation& op, readiness awaited) noexcept;
   void wait_for_readiness(operation& op, interest& at, short events) noexcept;
   void attempt_waiting(direction& ready) noexcept;
   void attempt_all_polls() noexcept;
