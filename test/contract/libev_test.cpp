@@ -6,7 +6,12 @@
 #include <ev.h>
 
 #include <array>
+#include <cerrno>
 #include <memory>
+#include <span>
+#include <vector>
+
+#include <sys/socket.h>
 
 namespace motet::contract {
 namespace {
@@ -50,6 +55,43 @@ TEST_SUITE("libev") {
     CHECK(ev_run(loop, 0) == 0);
     CHECK(ev_pending_count(loop) == 0);
     ev_loop_destroy(loop);
+  }
+
+  TEST_CASE("what is ready and not served yet may be cancelled, or closed and reused") {
+    host on(make_libev_backend());
+    struct waiting {
+      connection pair;
+      std::array<std::byte, 8> space;
+      operation receive;
+    };
+    std::array<waiting, 12> all{};  // More than a poll serves.
+    std::vector<operation*> expected;
+    for (waiting& each : all) {
+      each.pair = on.connect();
+      each.receive.what = receive_request{each.pair.far, each.space};
+      on->submit(each.receive);
+      expected.push_back(&each.receive);
+    }
+    CHECK(on.quiet());
+    for (const waiting& each : all)
+      CHECK(::send(each.pair.near, "ut", 2, 0) == 2);
+    CHECK(on.poll(on->now() + 1s));
+
+    on->cancel(all[11].receive);
+    on.close(all[10].pair.far);
+    std::array<int, 2> ends{};
+    CHECK(on->answer(open_pair_call{SOCK_STREAM, ends.data()}) == 0);
+    CHECK(ends[0] == all[10].pair.far);
+    CHECK(on.send(ends[1], "re") == 2);
+    CHECK(on.receive(ends[0]) == "re");
+    on.collect(expected);
+
+    for (const waiting& each : std::span(all).first(11))
+      CHECK(each.receive.result == 2);
+    CHECK(all[11].receive.result == -ECANCELED);
+    CHECK(on.receive(all[11].pair.far) == "ut");
+    on.close(ends[0]);
+    on.close(ends[1]);
   }
 }
 
