@@ -84,6 +84,7 @@ void reclaim_there(fiber_state& fiber) noexcept {
       };
     }
   };
+  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): its own, which does not throw
   auto* const posted = new task(fiber);
   if (fiber.door->post(*posted)) return;
   delete posted;
