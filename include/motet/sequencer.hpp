@@ -24,6 +24,7 @@ class sequencer {
   sequencer() = default;
   sequencer(const sequencer&) = delete;
   sequencer& operator=(const sequencer&) = delete;
+  ~sequencer() = default;
 
   /// Parks until all lower steps have been taken, and takes this one.
   /// @throws structure_error if the step was taken before, or can never come because a

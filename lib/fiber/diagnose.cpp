@@ -35,7 +35,6 @@ std::string at_place(call_site where) {
 }
 
 std::string describe_age(duration span) {
-  using namespace std::chrono;
   const auto in = [&](auto unit, const char* name) {
     return std::to_string(span / unit) + name;
   };

@@ -150,12 +150,11 @@ void supervisor::hear_last() noexcept {
   for (; !ends_.empty(); ends_.pop_front()) {
     const run_end& end = ends_.front();
     try {
-      if (!end.how.failed() || how_.on_error) {
+      const bool brings_no_restart = !end.by_us && how_.restart == restart_policy::never;
+      if (!end.how.failed() || how_.on_error || brings_no_restart) {
         report(end);
       } else if (end.by_us) {
         unheard_.push_back(end.how.error());
-      } else if (how_.restart == restart_policy::never) {
-        report(end);
       } else {
         behind_.push_back(end.how.error());  // the restart it called for will not come
       }

@@ -52,7 +52,7 @@ class series {
   void attempt(injection where, const std::string& name) {
     ++runs_;
     for (const std::string& wrong : trial(options_, f_, route_, where).run())
-      failures_.push_back(name + ": " + wrong);
+      failures_.push_back(std::string(name).append(": ").append(wrong));
   }
 
   const cancel_everywhere_options& options_;

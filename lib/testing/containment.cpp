@@ -21,7 +21,7 @@ void containment::run(motet::detail::function_ref<void()> f) {
   const fiber<void> body = spin({.name = "f"}, [f] { f(); });
   body_ = body;
   outlast(body);
-  const ending how = body.outcome();
+  const outcome<void> how = body.outcome();
   if (how.failed()) hear_(how.error(), "ended with an error: ");
 }
 

@@ -30,6 +30,7 @@ class containment {
   explicit containment(listener hear) : hear_(std::move(hear)) {}
   containment(const containment&) = delete;
   containment& operator=(const containment&) = delete;
+  ~containment() = default;
 
   /// Runs `f` in a fiber of its own until that has ended.
   void run(motet::detail::function_ref<void()> f);

@@ -43,6 +43,7 @@ class course_run {
       : options_(options), f_(f), how_(how) {}
   course_run(const course_run&) = delete;
   course_run& operator=(const course_run&) = delete;
+  ~course_run() = default;
 
   verdict run() {
     motet::detail::run_on(
@@ -203,11 +204,11 @@ class exploration {
     ++report_.courses;
     report_.decisions += how.record().size();
     report_.fingerprint = report_.fingerprint * 31 + result.fingerprint;
-    if (!result.good()) fail(how.record(), seed, std::move(result));
+    if (!result.good()) fail(how.record(), seed, result);
   }
 
   [[noreturn]] void fail(const std::vector<choice>& record, std::uint64_t seed,
-                         verdict first) {
+                         const verdict& first) {
     const std::vector<choice> least = reduce(record);
     course how(least);
     how.begin_story();

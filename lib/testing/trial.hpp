@@ -70,6 +70,7 @@ class trial {
       : options_(options), f_(f), known_(known), where_(where) {}
   trial(const trial&) = delete;
   trial& operator=(const trial&) = delete;
+  ~trial() = default;
 
   /// @returns what was wrong.
   std::vector<std::string> run();

@@ -116,6 +116,7 @@ class bridge : waiter {
     if (!known_) return;
     const cancel_scope* const cancelled = find_cancelled(self_);
     if (cancelled != nullptr && !std::exchange(asked_, true)) {
+      // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): its own does not throw
       record_ptr why(new request_record(cancelled->request->why));
       post_to(*main_.get(), [why = std::move(why)](fiber_state& main) mutable {
         ask(main, disposition::stop, why.release());
