@@ -65,28 +65,25 @@ std::optional<inner_pipe> open_pipe() {
   return inner_pipe{descriptor(ends[0]), descriptor(ends[1])};
 }
 
-/// Moves `size` bytes, which are in the pipe. `done` counts, whatever is thrown.
-void drain(descriptor& pipe, descriptor& to, std::size_t size, std::size_t& done,
-           const detail::copy_progress& progress, call_site where) {
-  while (done < size) {
-    const std::size_t moved = move_or_throw(pipe, to, size - done, false, where);
-    done += moved;
-    progress.add(moved);
-  }
-}
-
-/// The same, and goes on for a while if something comes in between.
+/// Moves `size` bytes, which are in the pipe, and goes on for a while if something comes in
+/// between.
 void deliver(descriptor& pipe, descriptor& to, std::size_t size,
              const detail::copy_progress& progress, call_site where) {
+  const auto drain = [&](std::size_t all, std::size_t& done) {
+    while (done < all) {
+      const std::size_t moved = move_or_throw(pipe, to, all - done, false, where);
+      done += moved;
+      progress.add(moved);
+    }
+  };
   std::size_t done = 0;
   try {
-    drain(pipe, to, size, done, progress, where);
+    drain(size, done);
   } catch (...) {
     if (detail::is_of_the_sink()) throw;
-    const auto drain_rest = [&](std::size_t& more) {
-      drain(pipe, to, size - done, more, progress, where);
-    };
-    detail::finish_in_time(size - done, drain_rest, progress.options.grace, where);
+    const std::size_t rest = size - done;
+    const auto drain_rest = [&](std::size_t& more) { drain(rest, more); };
+    detail::finish_in_time(rest, drain_rest, progress.options.grace, where);
     throw;
   }
 }
