@@ -65,8 +65,8 @@ std::optional<inner_pipe> open_pipe() {
   return inner_pipe{descriptor(ends[0]), descriptor(ends[1])};
 }
 
-/// Moves `size` bytes, which are in the pipe, and goes on for a while if something comes in
-/// between.
+/// Moves `size` bytes, which are in the pipe, and goes on for a while if something comes
+/// in between.
 void deliver(descriptor& pipe, descriptor& to, std::size_t size,
              const detail::copy_progress& progress, call_site where) {
   const auto drain = [&](std::size_t all, std::size_t& done) {
