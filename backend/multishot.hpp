@@ -37,6 +37,7 @@ struct multishot {
       : kind(what_comes), carrier{next_request{fd, what_comes, this}} {}
   multishot(const multishot&) = delete;
   multishot& operator=(const multishot&) = delete;
+  ~multishot() = default;
 
   const multishot_kind kind;
   detail::sure_vector<arrival> arrived;  ///< Oldest first; seldom more than one.

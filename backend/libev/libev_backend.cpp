@@ -73,7 +73,7 @@ libev_backend::libev_backend(struct ev_loop* lent)
     : loop_(lent), bell_(loop_), deadline_(loop_) {}
 
 libev_backend::~libev_backend() {
-  if (in_flight() != 0) abort_engine("libev", "destroyed with operations in flight");
+  if (in_flight_ != 0) abort_engine("libev", "destroyed with operations in flight");
   for (const auto& each : interests_) {
     if (!each) continue;
     loop_.stop(each->incoming.watcher);

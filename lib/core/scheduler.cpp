@@ -230,7 +230,7 @@ void scheduler::request_stops() noexcept {
   ++chain.no_suspend;
   while (!stops_.empty()) {
     const auto due = std::exchange(stops_, {});
-    for (std::stop_source source : due)
+    for (const std::stop_source& source : due)
       source.request_stop();
   }
   --chain.no_suspend;

@@ -23,6 +23,7 @@ namespace {
 constexpr int first_handed_over = 3;
 
 std::string_view variable(const char* name) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): who changes it meanwhile races with everybody
   const char* const value = std::getenv(name);
   return value == nullptr ? std::string_view() : value;
 }
@@ -86,7 +87,7 @@ activated_sockets take_activated_sockets(activation_variables variables) {
   }
   if (variables == activation_variables::unset) {
     for (const char* const name : {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"})
-      ::unsetenv(name);
+      ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe): asked for by the caller
   }
   return taken;
 }
