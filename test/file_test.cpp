@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Files and directories, which are real ones on every backend.
+#include "test/support/own_directory.hpp"
+
 #include <motet/cancel.hpp>
 #include <motet/directory.hpp>
 #include <motet/fiber.hpp>
@@ -13,7 +15,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -31,10 +32,8 @@ namespace {
 
 /// Runs `f` with a directory of the test's own, which goes with it.
 void run_in_directory(const std::function<void(const std::string& path)>& f) {
-  std::string name = "motet_file_test_XXXXXX";
-  REQUIRE(::mkdtemp(name.data()) != nullptr);
-  run([&] { f(name + "/"); });
-  std::filesystem::remove_all(name);
+  const test::own_directory here;
+  run([&] { f(here / ""); });
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) {

@@ -118,11 +118,10 @@ void uring_backend::attempt_or_wait(std::uint32_t index) noexcept {
 }
 
 void uring_backend::start(std::uint32_t index) noexcept {
-  const slot_table::slot& slot = slots_[index];
-  const bool followed = (followed_ >> slot.op->what.index() & 1) != 0;
-  if (followed && !slot.awaits_readiness && ring_.capacity() > 1) [[unlikely]]
+  if (is_followed(slots_[index])) [[unlikely]]
     return start_and_follow(index);
   io_uring_sqe& sqe = entry();
+  const slot_table::slot& slot = slots_[index];
   if (slot.awaits_readiness) {
     prepare_readiness(*slot.op, sqe);
   } else {
@@ -131,14 +130,20 @@ void uring_backend::start(std::uint32_t index) noexcept {
   sqe.user_data = ticket{ticket::kind::operation, index, slot.generation}.to_user_data();
 }
 
+/// Two entries that belong together need a queue of two.
+bool uring_backend::is_followed(const slot_table::slot& slot) const noexcept {
+  const bool changes_a_file = (followed_ >> slot.op->what.index() & 1) != 0;
+  return changes_a_file && !slot.awaits_readiness && ring_.capacity() > 1;
+}
+
 /// A program that was written cannot be executed, and a lock is not given away, as long
-/// as the kernel has the file open, whatever close(2) has said. Its thread lets go of the
-/// file after the completion, and starts what is linked to it after that (io_free_req in
-/// Linux 6.1 and 6.18).
+/// as the kernel has the file open, whatever close(2) has said. Its thread lets go of
+/// the file after the completion, and starts what is linked to it after that (as seen on
+/// Linux 6.18: test/kernel/closed_file_test.cpp).
 void uring_backend::start_and_follow(std::uint32_t index) noexcept {
-  slot_table::slot& slot = slots_[index];
   // A link does not reach into the next submission.
   if (ring_.unsubmitted() + 2 > ring_.capacity()) flush();
+  slot_table::slot& slot = slots_[index];
   slot.halves = 2;
   io_uring_sqe& first = entry();
   prepare(*slot.op, first);

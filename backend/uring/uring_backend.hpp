@@ -73,6 +73,7 @@ class uring_backend final : public backend {
   void keep_open_for_avoided(int fd) noexcept;
 
   void start(std::uint32_t index) noexcept;
+  [[nodiscard]] bool is_followed(const slot_table::slot& slot) const noexcept;
   void start_and_follow(std::uint32_t index) noexcept;
   void start_again(std::uint32_t index) noexcept;
   void finish(std::uint32_t index, std::int32_t result) noexcept;

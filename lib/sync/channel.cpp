@@ -130,40 +130,25 @@ inline channel_place* first_alone(const wait_queue& queue) noexcept {
 
 // The longer ways. They follow on the short ones, with the gate held, and leave it.
 
-[[gnu::noinline]] MOTET_JUMPS_BACK bool wait_for_room(scheduler& s, channel_core& to,
-                                                      void* value, call_site where) {
-  return wait_in_line(s, to, to.senders, value, where) == step::done;
+template <wait_queue channel_core::*line>
+[[gnu::noinline]] MOTET_JUMPS_BACK bool wait_behind_others(scheduler& s, channel_core& at,
+                                                           void* value, call_site where) {
+  return wait_in_line(s, at, at.*line, value, where) == step::done;
 }
 
-[[gnu::noinline]] MOTET_JUMPS_BACK bool send_otherwise(scheduler& s, channel_core& to,
-                                                       void* value, call_site where) {
+/// There are values, or it is closed, or choices wait.
+template <auto& put_or_take, wait_queue channel_core::*line>
+[[gnu::noinline]] MOTET_JUMPS_BACK bool do_otherwise(scheduler& s, channel_core& at,
+                                                     void* value, call_site where) {
   step how = step::wait;
   {
     afterwards after;
-    std::unique_lock held(to.guard, std::adopt_lock);
-    how = growing([&] { return put_now(to, value, after); }, to, after);
+    std::unique_lock held(at.guard, std::adopt_lock);
+    how = growing([&] { return put_or_take(at, value, after); }, at, after);
     if (how == step::wait) held.release();
   }
-  return how == step::wait ? wait_for_room(s, to, value, where) : how == step::done;
-}
-
-[[gnu::noinline]] MOTET_JUMPS_BACK bool wait_for_value(scheduler& s, channel_core& from,
-                                                       void* room, call_site where) {
-  return wait_in_line(s, from, from.receivers, room, where) == step::done;
-}
-
-/// There are values, or it is closed, or choices wait to send.
-[[gnu::noinline]] MOTET_JUMPS_BACK bool receive_otherwise(scheduler& s,
-                                                          channel_core& from, void* room,
-                                                          call_site where) {
-  step how = step::wait;
-  {
-    afterwards after;
-    std::unique_lock held(from.guard, std::adopt_lock);
-    how = growing([&] { return take_now(from, room, after); }, from, after);
-    if (how == step::wait) held.release();
-  }
-  return how == step::wait ? wait_for_value(s, from, room, where) : how == step::done;
+  return how == step::wait ? wait_behind_others<line>(s, at, value, where)
+                           : how == step::done;
 }
 
 }  // namespace
@@ -204,8 +189,9 @@ MOTET_JUMPS_BACK bool channel_core::send(void* value, call_site where) {
     return true;
   }
   const bool full = receivers.empty() && !closed && values.size() >= capacity;
-  return full ? wait_for_room(s, *this, value, where)
-              : send_otherwise(s, *this, value, where);
+  constexpr auto line = &channel_core::senders;
+  return full ? wait_behind_others<line>(s, *this, value, where)
+              : do_otherwise<put_now, line>(s, *this, value, where);
 }
 
 bool channel_core::try_send(void* value) {
@@ -224,8 +210,10 @@ MOTET_JUMPS_BACK bool channel_core::receive(void* room, call_site where) {
     pass(*this, senders, room, sender->value);
     return true;
   }
-  return empty && senders.empty() && !closed ? wait_for_value(s, *this, room, where)
-                                             : receive_otherwise(s, *this, room, where);
+  constexpr auto line = &channel_core::receivers;
+  return empty && senders.empty() && !closed
+             ? wait_behind_others<line>(s, *this, room, where)
+             : do_otherwise<take_now, line>(s, *this, room, where);
 }
 
 bool channel_core::try_receive(void* room) {

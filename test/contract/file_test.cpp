@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Reading and writing files.
 #include "test/contract/reading.hpp"
+#include "test/support/own_directory.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +9,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,20 +28,7 @@ int make_file() {
   return fd;
 }
 
-/// A directory of the test's own, which goes with it.
-class own_directory {
- public:
-  own_directory() { REQUIRE(::mkdtemp(name_.data()) != nullptr); }
-  own_directory(const own_directory&) = delete;
-  own_directory& operator=(const own_directory&) = delete;
-  ~own_directory() { std::filesystem::remove_all(name_); }
-  [[nodiscard]] std::string operator/(std::string_view name) const {
-    return name_ + "/" + std::string(name);
-  }
-
- private:
-  std::string name_ = "file_test_XXXXXX";
-};
+using test::own_directory;
 
 std::int32_t open(host& on, const std::string& path, int flags, unsigned mode = 0600) {
   return on.perform(open_request{working_directory, path.c_str(), flags, mode});

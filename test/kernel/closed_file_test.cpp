@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What has been closed is closed for the kernel as well, and for everybody else.
+#include "test/support/own_directory.hpp"
+
 #include <motet/detail/descriptor.hpp>
 #include <motet/fiber.hpp>
 #include <motet/file.hpp>
@@ -11,12 +13,10 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <filesystem>
 #include <functional>
 #include <string>
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 using namespace motet;
@@ -25,10 +25,8 @@ namespace {
 
 /// Runs `f` with the name of what it may make in a directory of its own.
 void run_with_name(const std::function<void(const std::string& name)>& f) {
-  std::string directory = "motet_closed_file_test_XXXXXX";
-  REQUIRE(::mkdtemp(directory.data()) != nullptr);
-  run([&] { f(directory + "/made"); });
-  std::filesystem::remove_all(directory);
+  const test::own_directory here;
+  run([&] { f(here / "made"); });
 }
 
 TEST_SUITE("closed files") {
