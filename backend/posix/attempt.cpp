@@ -2,6 +2,7 @@
 #include "backend/posix/attempt.hpp"
 
 #include "backend/multishot.hpp"
+#include "backend/posix/non_blocking.hpp"
 #include "backend/posix/on_disk.hpp"
 #include "backend/posix/read_write.hpp"
 #include "backend/posix/requests.hpp"
@@ -14,7 +15,6 @@
 #include <type_traits>
 #include <variant>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,28 +31,6 @@ outcome unless_not_ready(std::int64_t result) noexcept {
   if (result == -EAGAIN || result == -EWOULDBLOCK) return std::nullopt;
   return static_cast<std::int32_t>(result);
 }
-
-/// While this lives, calls that know no MSG_DONTWAIT do not wait either. Sockets that a
-/// backend has opened for readiness are non-blocking from the start.
-class non_blocking {
- public:
-  explicit non_blocking(int fd) noexcept : fd_(fd), flags_(::fcntl(fd, F_GETFL)) {
-    if (was_blocking()) ::fcntl(fd_, F_SETFL, flags_ | O_NONBLOCK);
-  }
-  non_blocking(const non_blocking&) = delete;
-  non_blocking& operator=(const non_blocking&) = delete;
-  ~non_blocking() {
-    if (was_blocking()) ::fcntl(fd_, F_SETFL, flags_);
-  }
-
- private:
-  [[nodiscard]] bool was_blocking() const noexcept {
-    return flags_ >= 0 && (flags_ & O_NONBLOCK) == 0;
-  }
-
-  const int fd_;
-  const int flags_;
-};
 
 outcome attempt_one(operation&, const accept_request& ask) noexcept {
   const non_blocking during(ask.fd);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "backend/posix/read_write.hpp"
 
+#include "backend/posix/non_blocking.hpp"
 #include "backend/posix/on_disk.hpp"
 #include "backend/posix/requests.hpp"
 #include "backend/posix/result_of.hpp"
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <variant>
 
@@ -24,6 +26,11 @@ namespace {
 using outcome = std::optional<std::int32_t>;
 
 constexpr int waiting_is_fine = 0;
+
+bool is_socket(int fd) noexcept {
+  struct stat about {};
+  return ::fstat(fd, &about) == 0 && S_ISSOCK(about.st_mode);
+}
 
 bool is_on_disk(int fd) noexcept {
   struct stat about {};
@@ -136,8 +143,12 @@ outcome attempt_write(const write_pieces_request& ask) noexcept {
 
 std::int32_t attempt_splice(const splice_request& ask) noexcept {
   const std::size_t size = std::min(ask.size, most_bytes);
-  // What is ready, and read by nobody else, does not wait: sockets do not know the flag.
+  // What is ready, and read by nobody else, has something to read.
   if (!is_ready(ask.fd, POLLIN) || !is_ready(ask.to, POLLOUT)) return -EAGAIN;
+  // Into a socket, splice(2) waits until all has gone, whatever its flags say: only the
+  // socket's own flag keeps it from that (splice_to_socket in Linux, since 6.5).
+  std::optional<non_blocking> meanwhile;
+  if (is_socket(ask.to)) meanwhile.emplace(ask.to);
   const sigpipe_held during;
   const std::int64_t moved = result_of([&] {
     return ask.stays ? ::tee(ask.fd, ask.to, size, SPLICE_F_NONBLOCK)

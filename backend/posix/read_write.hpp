@@ -3,7 +3,8 @@
 
 /// @file
 /// Reading from and writing to descriptors of any kind, without waiting where that is
-/// possible and without changing them: others may share them.
+/// possible and without changing them: others may share them. (A socket that is spliced
+/// into is non-blocking meanwhile.)
 
 #include "backend/operation.hpp"
 

@@ -4,15 +4,18 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace motet::contract {
@@ -231,6 +234,37 @@ TEST_SUITE("contract: pipes and terminals") {
       CHECK(deaf.result == -EPIPE);
       std::signal(SIGPIPE, before);
       CHECK(read(on, from.out) == "sol");
+    });
+  }
+
+  TEST_CASE("a splice into a socket moves what has room, and waits for no peer") {
+    on_each_kernel([](host& on) {
+      constexpr int size = 1 << 20;
+      const std::string much(size, '.');
+      a_pipe from;
+      REQUIRE(::fcntl(from.in, F_SETPIPE_SZ, size) == size);
+      REQUIRE(::write(from.in, much.data(), much.size()) == size);
+      const auto [near, far] = on.connect();
+      const int little = 1 << 14;
+      ::setsockopt(near, SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
+      ::setsockopt(far, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+      const int flags = ::fcntl(near, F_GETFL);
+      std::int32_t moved = 0;
+      for (std::int32_t now = 0; now != -EAGAIN; moved += std::max(now, 0)) {
+        now = on.perform(splice_request{from.out, near, size});
+        REQUIRE((now > 0 || now == -EAGAIN));
+      }
+      CHECK(moved > 0);
+      CHECK(moved < size);
+      CHECK(::fcntl(near, F_GETFL) == flags);
+      std::string got(size, ' ');
+      std::int32_t read = 0;
+      while (read < moved) {
+        const ssize_t piece = ::recv(far, got.data(), got.size(), 0);
+        REQUIRE(piece > 0);
+        read += static_cast<std::int32_t>(piece);
+      }
+      CHECK(read == moved);
     });
   }
 }
