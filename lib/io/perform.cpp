@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "lib/io/perform.hpp"
 
-#include "lib/core/cancel_tree.hpp"
-
 #include <motet/detail/descriptor.hpp>
 #include <motet/error.hpp>
 
-#include <cerrno>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -14,11 +11,6 @@
 namespace motet::detail {
 
 namespace {
-
-void abort_operation(waiter& w) noexcept {
-  // The fiber stays parked: it is the operation's own end that wakes it.
-  this_scheduler->kernel().cancel(static_cast<io_wait&>(w).op);
-}
 
 /// A connection that was taken just before its listener was closed has no owner.
 void close_what_came(const operation& op) noexcept {
@@ -28,36 +20,18 @@ void close_what_came(const operation& op) noexcept {
   if (accepts && op.result >= 0) ask_kernel(close_call{op.result});
 }
 
-/// Out of line: a string made where fibers wait is a landing pad that each cancelled wait
-/// looks at.
-[[noreturn, gnu::noinline]] void end_closed(const io_wait& how, const char* what) {
-  close_what_came(how.op);
-  throw closed_error(std::string("closed while waiting for ") + what);
-}
-
 }  // namespace
 
-MOTET_JUMPS_BACK std::int32_t perform(const request& asked, const char* what,
-                                      io_wait*& slot, call_site where) {
-  scheduler& s = here(what);
-  fiber_state& self = enter_point(s, where);
-  MOTET_EXPECT(slot == nullptr);  // one reader and one writer at a time
-  io_wait how(asked);
-  how.abort = &abort_operation;
-  how.what = what;
-  how.where = where;
-  how.op.waiter = &self;
-  slot = &how;
-  s.kernel().submit(how.op);
-  s.park(how, &disturb_if_masked);
-  if (how.closed) [[unlikely]] {
-    end_closed(how, what);
-  }
-  slot = nullptr;
-  if (how.op.result == -ECANCELED && how.aborted) [[unlikely]] {
-    deliver_after_abort(s, where);
-  }
-  return how.op.result;
+// The fiber stays parked: it is the operation's own end that wakes it.
+void abort_operation(waiter& w) noexcept {
+  this_scheduler->kernel().cancel(static_cast<io_wait&>(w).op);
+}
+
+// Out of line: a string made where fibers wait is a landing pad that each cancelled wait
+// looks at.
+void end_closed(const io_wait& how, const char* what) {
+  close_what_came(how.op);
+  throw closed_error(std::string("closed while waiting for ") + what);
 }
 
 void throw_failure(std::int32_t result, const std::string& what) {
