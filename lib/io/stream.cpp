@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <sys/socket.h>
@@ -23,17 +24,18 @@ using detail::ask_kernel;
 using detail::name_of_socket;
 using detail::perform;
 using detail::receive_ahead;
-using detail::throw_failure;
 using detail::to_code;
 
-[[noreturn]] void fail(const stream& with, std::int32_t result, const std::string& what) {
+/// To be thrown where it happened: strings and frames on the way would have to be unwound.
+[[gnu::noinline]] std::system_error failure(const stream& with, std::int32_t result,
+                                            const char* what) {
   const int fd = with.native_handle();
   std::string whom;
   if (with.kind() == stream_kind::socket) {
     whom = detail::word_for_socket(fd, endpoint_side::peer);
   }
   if (whom.empty()) whom = " descriptor " + std::to_string(fd);
-  throw_failure(result, what + whom);
+  return {-result, std::system_category(), what + whom};
 }
 
 /// Moving nothing is a point like any other.
@@ -106,7 +108,7 @@ MOTET_JUMPS_BACK std::span<std::byte> stream::read(std::span<std::byte> buffer,
                                                    call_site where) {
   const std::int32_t got = receive(buffer, false, where);
   if (got < 0) [[unlikely]] {
-    fail(*this, got, "read from");
+    throw failure(*this, got, "read from");
   }
   return buffer.first(static_cast<std::size_t>(got));
 }
@@ -129,7 +131,7 @@ std::span<std::byte> stream::read_exactly(std::span<std::byte> buffer, std::size
   if (buffer.empty()) pass_point(where);
   while (done < buffer.size()) {
     const std::int32_t got = receive(buffer.subspan(done), true, where);
-    if (got < 0) fail(*this, got, "read from");
+    if (got < 0) throw failure(*this, got, "read from");
     if (got == 0) break;
     done += static_cast<std::size_t>(got);
   }
@@ -155,7 +157,7 @@ void stream::recv_loop(detail::function_ref<void(std::span<const std::byte>)> f,
     std::int32_t result = 0;
     const std::span<const std::byte> data = from.next_bytes(result, where);
     if (result < 0) [[unlikely]] {
-      fail(*this, result, "read from");
+      throw failure(*this, result, "read from");
     }
     if (data.empty()) return;
     f(data);
@@ -176,7 +178,7 @@ MOTET_JUMPS_BACK void stream::write(std::span<const std::byte> data, std::size_t
   while (done < data.size()) {
     const std::int32_t sent = send(data.subspan(done), true, where);
     if (sent < 0) [[unlikely]] {
-      fail(*this, sent, "write to");
+      throw failure(*this, sent, "write to");
     }
     done += static_cast<std::size_t>(sent);
   }
@@ -214,7 +216,7 @@ void stream::write(detail::byte_pieces pieces, std::size_t& done, call_site wher
                    true, where)
             : perform(send_message_request{descriptor_.fd(), &message},
                       "bytes to be written", descriptor_.outgoing(), where);
-    if (sent < 0) fail(*this, sent, "write to");
+    if (sent < 0) throw failure(*this, sent, "write to");
     done += static_cast<std::size_t>(sent);
     left.take(static_cast<std::size_t>(sent));
   }
@@ -223,7 +225,7 @@ void stream::write(detail::byte_pieces pieces, std::size_t& done, call_site wher
 std::size_t stream::write_some(std::span<const std::byte> data, call_site where) {
   std::error_code ec;
   const std::size_t sent = write_some(data, ec, where);
-  if (ec) fail(*this, -ec.value(), "write to");
+  if (ec) throw failure(*this, -ec.value(), "write to");
   return sent;
 }
 
@@ -238,7 +240,7 @@ void stream::shutdown_send() {
   if (kind_ != stream_kind::socket) return close();
   const std::int32_t result = ask_kernel(shut_down_call{descriptor_.fd(), SHUT_WR});
   // A peer that has gone already needs no telling.
-  if (result < 0 && result != -ENOTCONN) fail(*this, result, "end sending to");
+  if (result < 0 && result != -ENOTCONN) throw failure(*this, result, "end sending to");
 }
 
 endpoint stream::peer() const {
