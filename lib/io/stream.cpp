@@ -26,7 +26,8 @@ using detail::perform;
 using detail::receive_ahead;
 using detail::to_code;
 
-/// To be thrown where it happened: strings and frames on the way would have to be unwound.
+/// To be thrown where it happened: strings and frames on the way would have to be
+/// unwound.
 [[gnu::noinline]] std::system_error failure(const stream& with, std::int32_t result,
                                             const char* what) {
   const int fd = with.native_handle();
