@@ -24,6 +24,7 @@ using test::listen_here;
 using test::read_text;
 using test::read_to_end;
 using test::run_on_backend;
+using test::yield_until;
 
 void echo(stream& peer) {
   peer.recv_loop([&](std::span<const std::byte> data) { peer.write(data); });
@@ -113,7 +114,10 @@ TEST_SUITE("accept_loop: its peers") {
       CHECK(echoes(near, "a"));
       const std::string name = "peer " + to_string(near.local());
       CHECK(server.children().front().name() == name);
-      CHECK(dump().find("\"" + name + "\" waits for bytes to read") != std::string::npos);
+      yield_until([&] {
+        return dump().find("\"" + name + "\" waits for bytes to read") !=
+               std::string::npos;
+      });
       server.interrupt();
       door = listen_here();
       server = spin([&] { door.accept_loop([](stream peer) { echo(peer); }); });

@@ -3,6 +3,7 @@
 #include "test/support/network.hpp"
 
 #include <motet/copy.hpp>
+#include <motet/debug.hpp>
 #include <motet/error.hpp>
 #include <motet/fiber.hpp>
 #include <motet/pipes.hpp>
@@ -15,6 +16,7 @@
 
 #include <cerrno>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace motet {
@@ -27,6 +29,7 @@ using test::read_some;
 using test::run_on_backend;
 using test::text_of;
 using test::written_text;
+using test::yield_until;
 
 /// As long as asked for, and no two parts of it alike.
 std::string numbered(std::size_t size) {
@@ -106,6 +109,11 @@ TEST_SUITE("copy") {
       auto copying = spin([&] { copy_both(g.from, g.to, done); });
       g.in.write("abc");
       CHECK(read_some(g.out) == "abc");
+      yield_until([] {
+        constexpr std::string_view what = "waits for bytes to read";
+        const std::string fibers = dump();
+        return fibers.find(what) != fibers.rfind(what);  // both directions
+      });
       g.from.close();
       CHECK_THROWS_AS(copying.await(), closed_error);
       CHECK(done.there == 3);

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-BUILD = pathlib.Path(sys.argv[1]) / 'test'
+BUILD = pathlib.Path(sys.argv[1]).resolve() / 'test'
 LONG = '--long' in sys.argv[2:]
 PROGRAMS = ['motet_tests', 'kernel_tests'] if LONG else ['motet_tests']
 SOME = '--source-file=*/basics_test.cpp,*/tcp_*.cpp,*/timeout_test.cpp,*/race_test.cpp,' \
@@ -39,13 +39,13 @@ LINE = re.compile(r'^motet: running on .*$', re.MULTILINE)
 class Run:
     """A program's tests, run once."""
 
-    def __init__(self, program, launcher=(), folder=BUILD, **environment):
+    def __init__(self, program, launcher=(), folder=BUILD, cwd=None, **environment):
         clean = {name: value for name, value in os.environ.items()
                  if not name.startswith('MOTET_')}
         command = [*launcher, folder / program] + ([] if LONG else [SOME])
         process = subprocess.Popen(command, env={**clean, 'LC_ALL': 'C', **environment},
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, errors='replace')
+                                   cwd=cwd, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, errors='replace')
         try:
             output, said = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
@@ -82,9 +82,10 @@ def refused(elsewhere, program, name):
 def as_nobody(elsewhere, program):
     """No locked memory for an ordinary user. Whether rings count is up to the kernel."""
     with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
+        os.chmod(folder, 0o777)  # tests make files where they are
         shutil.copy(BUILD / program, folder)  # from where nobody may not look
-        run = Run(program, refuse('--memlock', '0', '--nobody'), pathlib.Path(folder))
+        run = Run(program, refuse('--memlock', '0', '--nobody'), pathlib.Path(folder),
+                  cwd=folder, PATH='/usr/bin:/bin')
     if run.lines:
         return compare('memlock 0', run, elsewhere['libev', program], 'libev',
                        'Cannot allocate memory', 'ulimit -l')

@@ -37,7 +37,9 @@ bool echoes_here(const std::string& word) {
   auto [near, far] = test::connect_pair();
   auto server = spin([&far = far] { far.write(test::read_some(far)); });
   near.write(word);
-  return test::read_some(near) == word;
+  const bool right = test::read_some(near) == word;
+  server.await();
+  return right;
 }
 
 TEST_SUITE("kernel: waking") {

@@ -4,6 +4,7 @@
 /// @file
 /// Short words for tests that talk over TCP.
 
+#include <motet/cancel.hpp>
 #include <motet/run.hpp>
 #include <motet/tcp.hpp>
 
@@ -76,6 +77,14 @@ inline std::size_t count_to_end(tcp::stream& from) {
   std::size_t count = 0;
   from.recv_loop([&](std::span<const std::byte> data) { count += data.size(); });
   return count;
+}
+
+/// For what others do without being awaited. A peer may have an answer whose writer has
+/// not heard that it is written.
+template <class F>
+void yield_until(F&& condition) {
+  while (!condition())
+    yield();
 }
 
 /// What an error that `f` throws says.
