@@ -33,6 +33,14 @@ std::size_t scatter(std::span<const std::byte> bytes, const msghdr& into) {
   return moved;
 }
 
+/// The address that `called` sees: of what is bound to all, the one that was called.
+sim_address seen_from(const sim_address& local, const sim_address& called) {
+  if (!is_wildcard(local)) return local;
+  sim_address seen = called;
+  set_port(seen, port_of(local));
+  return seen;
+}
+
 }  // namespace
 
 std::int32_t sim_network::answer_one(const open_datagram_call& ask) {
@@ -76,10 +84,7 @@ std::int32_t sim_network::connect_datagrams(sim_socket& from, const sim_address&
     if (failed != 0) return failed;
   }
   from.remote = called;
-  if (!is_wildcard(from.local) || is_local(called)) return 0;
-  const std::uint16_t port = port_of(from.local);
-  from.local = called;
-  set_port(from.local, port);
+  if (!is_local(called)) from.local = seen_from(from.local, called);
   return 0;
 }
 
@@ -138,11 +143,7 @@ sim_network::outcome sim_network::send_datagram(sim_socket& from,
     const std::int32_t failed = bind_datagrams(from, from.local, false, false);
     if (failed != 0) return failed;
   }
-  sim_address as = from.local;
-  if (is_wildcard(as)) {
-    as = called;
-    set_port(as, port_of(from.local));
-  }
+  const sim_address as = seen_from(from.local, called);
   const auto count = static_cast<std::int32_t>(bytes.size());
   const bool refused = faults_.conditions.refuses(port_of(called));
   sim_socket* const receiver = pair      ? find(from.peer)

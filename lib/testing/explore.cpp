@@ -166,9 +166,9 @@ class exploration {
     course how(seed);
     try_course(how, seed);
     course again(seed);
-    verdict second = course_run(options_, f_, again).run();
+    const verdict second = course_run(options_, f_, again).run();
     if (again.fingerprint() != how.fingerprint()) tell_apart(how, again, seed);
-    if (!second.good()) fail(again.record(), seed, std::move(second));
+    if (!second.good()) fail(again.record(), seed, second);
   }
 
   [[noreturn]] static void tell_apart(const course& one, const course& other,
